@@ -1,0 +1,358 @@
+/*
+ * The afl-fuzz processes: each in a sandbox of its own, told everything by its environment.
+ *
+ * bwrap does not pass signals on to what it runs, so afl-fuzz is found among its descendants and
+ * gets its SIGINT directly: that is how it writes its last statistics. Killing bwrap ends the whole
+ * pid namespace, and the supervisor's death kills bwrap, so nothing is ever left behind.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "layout.h"
+#include "paths.h"
+
+#define STRIKES_MAX   5           /* restarts in a row without a new input */
+#define STOP_MS       5000        /* afl-fuzz's time to write its statistics */
+#define LOG_BYTES_MAX (4l << 20)
+#define LOG_BYTES_KEPT (256l << 10)
+#define TAIL_LINES    12
+
+static const char *aflname(const struct sr_fuzz *f, unsigned i) {
+    return f->c.instances > 1 ? f->instances[i].name : "default";
+}
+
+int sr_fuzz_write_hook_conf(struct sr_fuzz *f, unsigned i) {
+    char path[PATH_MAX], part[64], *text = NULL;
+    const char *name = f->instances[i].name;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    int err = -ENOMEM;
+
+    if (!out)
+        return err;
+    fprintf(out, "program %s\n", f->c.program);
+    fprintf(out, "union %s/%s\n", SR_BOX_CAMPAIGN,
+            f->c.instrumented ? SR_DIR_CANDIDATES : SR_DIR_UNION);
+    fprintf(out, "discoveries %s/%s\n", SR_BOX_CAMPAIGN, SR_DIR_DISCOVERIES);
+    fprintf(out, "inputs %s/%s/%s.inputs\n", SR_BOX_CAMPAIGN, SR_DIR_HOOK, name);
+    fprintf(out, "base %s/%s\n", SR_BOX_CAMPAIGN, SR_DIR_BASE);
+    fprintf(out, "root %s\ninstance %s\nslot %u\ngrace %u\n", SR_BOX_ROOT, name, i, f->c.grace_ms);
+    if (fclose(out) == 0) {
+        snprintf(part, sizeof part, "%s/%s.conf", SR_DIR_HOOK, name);
+        err = sr_campaign_path(&f->c, part, path) ? sr_file_write(path, text, len) : -ENAMETOOLONG;
+    }
+    free(text);
+    return err;
+}
+
+static void log_path(const struct sr_fuzz *f, unsigned i, char path[PATH_MAX]) {
+    char part[64];
+
+    snprintf(part, sizeof part, "%s/%s.txt", SR_DIR_LOG, f->instances[i].name);
+    sr_campaign_path(&f->c, part, path);
+}
+
+/* An earlier run of this instance left a queue to go on with. */
+static bool has_queue(const struct sr_fuzz *f, unsigned i) {
+    char path[PATH_MAX], part[96];
+    bool found = false;
+    DIR *d;
+
+    snprintf(part, sizeof part, "%s/%s/queue", SR_DIR_AFL, aflname(f, i));
+    d = sr_campaign_path(&f->c, part, path) ? opendir(path) : NULL;
+    for (struct dirent *e; d && !found && (e = readdir(d));)
+        found = strncmp(e->d_name, "id:", 3) == 0;
+    if (d)
+        closedir(d);
+    return found;
+}
+
+/* All that afl-fuzz and the hook get to know. Nothing of the caller's environment passes. */
+static char **environment(const struct sr_fuzz *f, unsigned i) {
+    static char hook[128], map[64];
+    static char *env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                          "HOME=/tmp",
+                          "AFL_PRELOAD=" SR_BOX_LIB "/" SR_HOOK_LIBRARY,
+                          "AFL_CUSTOM_MUTATOR_LIBRARY=" SR_BOX_LIB "/" SR_MUTATOR_LIBRARY,
+                          "AFL_SKIP_BIN_CHECK=1", /* a stock binary has no instrumentation */
+                          "AFL_NO_UI=1",
+                          "AFL_NO_COLOR=1",
+                          "AFL_SKIP_CPUFREQ=1",
+                          "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1",
+                          "AFL_DISABLE_TRIM=1",   /* see docs/architecture.md */
+                          "AFL_SKIP_CRASHES=1",
+                          "AFL_IGNORE_PROBLEMS=1",
+                          "AFL_TRY_AFFINITY=1",
+                          map,
+                          hook,
+                          NULL, /* the target */
+                          NULL};
+
+    snprintf(hook, sizeof hook, "SYSREACH_HOOK=%s/%s/%s.conf", SR_BOX_CAMPAIGN, SR_DIR_HOOK,
+             f->instances[i].name);
+    snprintf(map, sizeof map, "AFL_MAP_SIZE=%u", f->c.map_size);
+    env[sizeof env / sizeof *env - 2] =
+        f->c.target[0] ? "SYSREACH_TARGET=" SR_BOX_CAMPAIGN "/" SR_DIR_TARGET : NULL;
+    return env;
+}
+
+static char **command(struct sr_fuzz *f, unsigned i) {
+    static char seed[32];
+    char *argv[32];
+    int n = 0;
+    struct sr_sandbox box = {.campaign = f->c.dir, .program = f->c.execute};
+
+    argv[n++] = f->afl;
+    argv[n++] = "-i";
+    argv[n++] = has_queue(f, i) ? "-" : SR_BOX_CAMPAIGN "/" SR_DIR_SEEDS;
+    argv[n++] = "-o";
+    argv[n++] = SR_BOX_CAMPAIGN "/" SR_DIR_AFL;
+    if (f->c.instances > 1) {
+        argv[n++] = i ? "-S" : "-M";
+        argv[n++] = f->instances[i].name;
+    }
+    argv[n++] = "-t";
+    argv[n++] = "12000"; /* above SR_TIME_MAX_MS: the hook ends runs, not afl-fuzz */
+    argv[n++] = "-m";
+    argv[n++] = "none";
+    if (f->c.has_seed) {
+        snprintf(seed, sizeof seed, "%llu", (unsigned long long)(f->c.seed + i));
+        argv[n++] = "-s";
+        argv[n++] = seed;
+    }
+    argv[n++] = "--";
+    argv[n++] = f->c.execute;
+    argv[n] = NULL;
+    return sr_sandbox_command(&box, argv);
+}
+
+static void child(char **argv, char **env, const char *log, pid_t parent) {
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int out = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    sigset_t none;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    setpgid(0, 0); /* Ctrl-C is for the supervisor */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
+    if (null < 0 || out < 0)
+        _exit(1);
+    dup2(null, STDIN_FILENO);
+    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
+    execvpe(argv[0], argv, env);
+    dprintf(STDERR_FILENO, "cannot run %s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+int sr_fuzz_start(struct sr_fuzz *f, unsigned i) {
+    struct sr_instance *in = &f->instances[i];
+    char log[PATH_MAX], **argv = command(f, i), **env = environment(f, i);
+    pid_t self = getpid();
+
+    if (!argv) {
+        sr_fuzz_problem(f, "out of memory; cannot start an instance");
+        return -1;
+    }
+    log_path(f, i, log);
+    in->finished_before = f->hooked->instances[i].finished;
+    fflush(NULL);
+    in->pid = fork();
+    if (in->pid == 0)
+        child(argv, env, log, self);
+    sr_sandbox_free(argv);
+    if (in->pid < 0) {
+        in->pid = 0;
+        sr_fuzz_problem(f, "cannot start an instance: fork: %s", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/* Keeps the end of a log that has grown too long. The writer has it open for appending. */
+static void bound_log(const struct sr_fuzz *f, unsigned i) {
+    char path[PATH_MAX], *tail;
+    struct stat st;
+    ssize_t n;
+
+    log_path(f, i, path);
+    if (stat(path, &st) || st.st_size <= LOG_BYTES_MAX)
+        return;
+    int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+    tail = fd >= 0 ? malloc(LOG_BYTES_KEPT) : NULL;
+    if (tail) {
+        n = pread(fd, tail, LOG_BYTES_KEPT, st.st_size - LOG_BYTES_KEPT);
+        if (n > 0 && ftruncate(fd, 0) == 0 && write(fd, tail, (size_t)n) < 0)
+            sr_fuzz_clear_line(f); /* a full disk: the next write of the database says so */
+    }
+    free(tail);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The last lines of an instance's log, without afl-fuzz's colours. */
+static void show_log_tail(struct sr_fuzz *f, unsigned i) {
+    char path[PATH_MAX], buf[4097];
+    ssize_t n = 0;
+    int lines = 0;
+
+    log_path(f, i, path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
+    if (size > 0)
+        n = pread(fd, buf, sizeof buf - 1, size > 4096 ? size - 4096 : 0);
+    if (fd >= 0)
+        close(fd);
+    if (n <= 0)
+        return;
+    buf[n] = 0;
+    char *p = buf + n;
+    while (p > buf && lines <= TAIL_LINES)
+        lines += *--p == '\n';
+    fprintf(stderr, "the end of %s:\n", path);
+    for (bool escape = false; *p; p++) {
+        if (*p == '\033')
+            escape = true;
+        else if (escape)
+            escape = !isalpha((unsigned char)*p);
+        else if (*p == '\n' || (unsigned char)*p >= ' ')
+            fputc(*p, stderr);
+    }
+    fputc('\n', stderr);
+}
+
+static void died(struct sr_fuzz *f, unsigned i, int status) {
+    struct sr_instance *in = &f->instances[i];
+    char how[64];
+
+    in->pid = 0;
+    if (f->hooked->instances[i].finished > in->finished_before)
+        in->strikes = 0;
+    if (WIFSIGNALED(status))
+        snprintf(how, sizeof how, "signal %d", WTERMSIG(status));
+    else
+        snprintf(how, sizeof how, "status %d", WEXITSTATUS(status));
+    if (++in->strikes > STRIKES_MAX) {
+        in->given_up = true;
+        sr_fuzz_problem(f, "instance %s ended %u times without a new input (%s); not started again",
+                        in->name, in->strikes, how);
+        show_log_tail(f, i);
+        return;
+    }
+    sr_fuzz_problem(f, "instance %s ended early (%s); started again; its log: %s/%s/%s.txt",
+                    in->name, how, f->c.dir, SR_DIR_LOG, in->name);
+    if (sr_fuzz_start(f, i))
+        in->given_up = true;
+}
+
+bool sr_fuzz_mind_instances(struct sr_fuzz *f) {
+    bool any = false;
+
+    for (unsigned i = 0; i < f->c.instances; i++) {
+        struct sr_instance *in = &f->instances[i];
+        int status;
+
+        if (in->pid && waitpid(in->pid, &status, WNOHANG) == in->pid)
+            died(f, i, status);
+        bound_log(f, i);
+        any = any || in->pid;
+    }
+    return any;
+}
+
+/* A process: its name, and its parent. */
+static pid_t parent_of(pid_t pid, char comm[32]) {
+    char path[64], buf[512], *open_paren, *close_paren;
+    int parent = 0;
+    ssize_t n;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    n = read(fd, buf, sizeof buf - 1);
+    close(fd);
+    if (n <= 0)
+        return 0;
+    buf[n] = 0;
+    open_paren = strchr(buf, '(');
+    close_paren = strrchr(buf, ')');
+    if (!open_paren || !close_paren || sscanf(close_paren + 1, " %*c %d", &parent) != 1)
+        return 0;
+    *close_paren = 0;
+    snprintf(comm, 32, "%.31s", open_paren + 1);
+    return parent;
+}
+
+/* The afl-fuzz below a bwrap; 0: none (yet). */
+static pid_t find_afl(pid_t bwrap) {
+    DIR *proc = opendir("/proc");
+    pid_t found = 0;
+
+    for (struct dirent *e; proc && !found && (e = readdir(proc));) {
+        pid_t pid = (pid_t)strtol(e->d_name, NULL, 10), up;
+        char comm[32], other[32];
+
+        if (pid <= 0 || !(up = parent_of(pid, comm)) || strcmp(comm, "afl-fuzz") != 0)
+            continue;
+        for (int depth = 0; up > 1 && up != bwrap && depth < 8; depth++)
+            up = parent_of(up, other);
+        if (up == bwrap)
+            found = pid;
+    }
+    if (proc)
+        closedir(proc);
+    return found;
+}
+
+/* Takes in those that have ended; true: none is left. */
+static bool all_gone(struct sr_fuzz *f) {
+    bool gone = true;
+
+    for (unsigned i = 0; i < f->c.instances; i++) {
+        struct sr_instance *in = &f->instances[i];
+
+        if (in->pid && waitpid(in->pid, NULL, WNOHANG) == in->pid)
+            in->pid = 0;
+        gone = gone && !in->pid;
+    }
+    return gone;
+}
+
+void sr_fuzz_stop(struct sr_fuzz *f, const volatile int *hurry) {
+    const struct timespec tick = {0, 20000000};
+    uint64_t since = sr_fuzz_clock();
+
+    for (unsigned i = 0; i < f->c.instances; i++) {
+        pid_t afl = f->instances[i].pid ? find_afl(f->instances[i].pid) : 0;
+
+        if (afl)
+            kill(afl, SIGINT);
+        else if (f->instances[i].pid)
+            kill(f->instances[i].pid, SIGKILL);
+    }
+    while (!all_gone(f) && sr_fuzz_clock() - since < STOP_MS && *hurry < 2)
+        nanosleep(&tick, NULL);
+    for (unsigned i = 0; i < f->c.instances; i++)
+        if (f->instances[i].pid) {
+            kill(f->instances[i].pid, SIGKILL);
+            waitpid(f->instances[i].pid, NULL, 0);
+            f->instances[i].pid = 0;
+        }
+}

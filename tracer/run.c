@@ -1,0 +1,275 @@
+/*
+ * One run, see run.h.
+ */
+#include <errno.h>
+#include <linux/futex.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "run.h"
+#include "sys.h"
+
+#define TICK_US 10000
+
+int64_t sr_now_ms(int clock) {
+    struct timespec t = {0, 0};
+
+    sr_sys(SYS_clock_gettime, clock, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int on_image(void *ctx, const char *path) {
+    return sr_union_image(((struct sr_run *)ctx)->u, path);
+}
+
+static void on_object(void *ctx, unsigned image, const char *path) {
+    sr_union_object(((struct sr_run *)ctx)->u, image, path);
+}
+
+/* The place of an image in the record; NULL: no room. */
+static struct sr_input_image *place(struct sr_run *run, unsigned image) {
+    struct sr_input_record *rec = run->result;
+    int at = run->place[image];
+
+    if (at >= 0)
+        return &rec->images[at];
+    if (rec->n_images == SR_INPUT_IMAGES_MAX) {
+        rec->flags |= SR_INPUT_CUT;
+        return NULL;
+    }
+    run->place[image] = (int16_t)rec->n_images;
+    rec->images[rec->n_images].image = image;
+    rec->images[rec->n_images].reserved = 0;
+    sr_set_clear(&rec->images[rec->n_images].calls);
+    return &rec->images[rec->n_images++];
+}
+
+static void send_signals(struct sr_run *run) {
+    const struct sr_scenario *s = &run->scenario;
+
+    run->counted++;
+    while (run->next_signal < s->n_signals &&
+           s->signals[run->next_signal].after <= run->counted) {
+        sr_sys(SYS_kill, run->recorder.first, s->signals[run->next_signal++].signo);
+        run->signalled = true;
+    }
+}
+
+static void on_call(void *ctx, const struct sr_stop *stop) {
+    struct sr_run *run = ctx;
+    struct sr_input_image *image = place(run, stop->image);
+
+    run->result->calls++;
+    if (image && !sr_set_has(&image->calls, stop->call)) {
+        sr_set_add(&image->calls, stop->call);
+        if (run->owner.fresh)
+            run->owner.fresh(run->owner.ctx, stop);
+    }
+    if (run->owner.any)
+        run->owner.any(run->owner.ctx, stop);
+    if (stop->first && run->counting && run->next_signal < run->scenario.n_signals)
+        send_signals(run);
+}
+
+static void on_exec(void *ctx, pid_t pid) {
+    struct sr_run *run = ctx;
+
+    if (run->owner.exec)
+        run->owner.exec(run->owner.ctx, pid);
+}
+
+static bool on_trap(void *ctx, pid_t tid) {
+    struct sr_run *run = ctx;
+
+    return run->owner.trap && run->owner.trap(run->owner.ctx, tid);
+}
+
+static void on_tick(void *ctx) {
+    struct sr_run *run = ctx;
+    int64_t now = sr_now_ms(CLOCK_MONOTONIC);
+
+    sr_stage_serve(&run->stage, &run->scenario);
+    if (run->recorder.killing)
+        return;
+    if (run->recorder.ended && !run->ended_ms)
+        run->ended_ms = now;
+    if (run->recorder.ended && now - run->ended_ms >= run->grace_ms) {
+        run->result->flags |= SR_INPUT_LEFTOVER;
+        sr_recorder_kill(&run->recorder);
+    } else if (now - run->began_ms >= run->scenario.time_ms) {
+        run->result->flags |= run->recorder.ended ? SR_INPUT_LEFTOVER : SR_INPUT_TIMEOUT;
+        sr_recorder_kill(&run->recorder);
+    }
+}
+
+static const struct sr_recorder_ops ops = {
+    .image = on_image,
+    .call = on_call,
+    .object = on_object,
+    .exec = on_exec,
+    .trap = on_trap,
+    .tick = on_tick,
+};
+
+static void *map(size_t bytes, int flags) {
+    long p = sr_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+
+    return p < 0 && p > -4096 ? NULL : (void *)p;
+}
+
+int sr_run_init(struct sr_run *run, struct sr_union *u, const char *root) {
+    int err;
+
+    memset(run, 0, sizeof *run);
+    run->u = u;
+    run->record = true;
+    run->release = map(4096, MAP_SHARED);
+    run->arena.base = map(SR_ARENA_BYTES, MAP_PRIVATE | MAP_NORESERVE);
+    run->arena.size = SR_ARENA_BYTES;
+    run->result = map(sr_input_record_bytes(SR_INPUT_IMAGES_MAX), MAP_PRIVATE);
+    if (!run->release || !run->arena.base || !run->result)
+        return -ENOMEM;
+    memset(run->place, -1, sizeof run->place);
+    err = sr_recorder_init(&run->recorder, &ops, run);
+    if (err)
+        return err;
+    run->recorder.live_max = SR_RUN_PROCESSES_MAX;
+    run->recorder.guard = true;
+    return sr_stage_init(&run->stage, root);
+}
+
+static void tick(int signo) {
+    (void)signo;
+    sr_recorder_ticked = 1;
+}
+
+/* The kernel's own layout; libc's sigaction would insist on its own restorer. */
+struct raw_sigaction {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+#define RAW_SA_RESTORER 0x04000000ul
+
+int sr_run_start_clock(void (*restorer)(void)) {
+    const struct raw_sigaction sa = {tick, RAW_SA_RESTORER, restorer, 0};
+    const struct itimerval every = {{0, TICK_US}, {0, TICK_US}};
+    long err = sr_sys(SYS_rt_sigaction, SIGALRM, &sa, 0, 8);
+
+    return (int)(err ? err : sr_sys(SYS_setitimer, ITIMER_REAL, &every, 0));
+}
+
+static void begin_record(struct sr_run *run) {
+    struct sr_input_record *rec = run->result;
+
+    for (uint32_t i = 0; i < rec->n_images; i++)
+        run->place[rec->images[i].image] = -1;
+    memset(rec, 0, sizeof *rec);
+    rec->magic = SR_INPUT_MAGIC;
+    run->counted = run->next_signal = 0;
+    run->signalled = false;
+    run->began_ms = sr_now_ms(CLOCK_MONOTONIC);
+    run->ended_ms = 0;
+}
+
+/*
+ * A fork as libc's would be, but through the gate: the thread id that libc keeps is filled in by the
+ * kernel (its address is the one registered for clearing), and the robust list is registered again.
+ */
+static long raw_fork(void) {
+    static int *tid_address;
+    void *robust = NULL;
+    size_t robust_len = 0;
+    long pid;
+
+    if (!tid_address && sr_sys(SYS_prctl, PR_GET_TID_ADDRESS, &tid_address))
+        tid_address = NULL;
+    sr_sys(SYS_get_robust_list, 0, &robust, &robust_len);
+    pid = sr_sys(SYS_clone,
+                 SIGCHLD | (tid_address ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0), 0, 0,
+                 tid_address, 0);
+    if (pid == 0 && robust)
+        sr_sys(SYS_set_robust_list, robust, robust_len);
+    return pid;
+}
+
+static void become(struct sr_run *run) {
+    const struct raw_sigaction standard = {SIG_DFL, 0, 0, 0};
+
+    while (!__atomic_load_n(run->release, __ATOMIC_ACQUIRE))
+        sr_sys(SYS_futex, run->release, FUTEX_WAIT, 0, 0);
+    sr_sys(SYS_munmap, run->release, 4096);
+    sr_sys(SYS_rt_sigaction, SIGALRM, &standard, 0, 8);
+    if (sr_stage_enter(&run->stage, &run->scenario))
+        sr_sys(SYS_exit_group, 125);
+}
+
+pid_t sr_run_fork(struct sr_run *run) {
+    long pid;
+    int err;
+
+    begin_record(run);
+    sr_recorder_reset(&run->recorder);
+    err = sr_stage_open(&run->stage, &run->scenario);
+    if (err) {
+        sr_stage_close(&run->stage);
+        return err;
+    }
+    __atomic_store_n(run->release, 0, __ATOMIC_RELEASE);
+    pid = raw_fork();
+    if (pid == 0) {
+        become(run);
+        return 0;
+    }
+    if (pid > 0 && run->record) {
+        err = sr_recorder_seize(&run->recorder, (pid_t)pid, 0, true);
+        if (err) {
+            sr_sys(SYS_kill, pid, SIGKILL);
+            sr_sys(SYS_wait4, pid, 0, __WALL, 0);
+            pid = err;
+        }
+    }
+    if (pid < 0) {
+        sr_stage_close(&run->stage);
+        return (pid_t)pid;
+    }
+    __atomic_store_n(run->release, 1, __ATOMIC_RELEASE);
+    sr_sys(SYS_futex, run->release, FUTEX_WAKE, 1);
+    return (pid_t)pid;
+}
+
+/* The same without a recorder: only the time limit counts. */
+static void wait_plainly(struct sr_run *run, pid_t pid) {
+    long got;
+
+    while ((got = sr_sys(SYS_wait4, pid, &run->recorder.status, __WALL, 0)) != pid) {
+        if (got != -EINTR)
+            return;
+        sr_stage_serve(&run->stage, &run->scenario);
+        if (sr_now_ms(CLOCK_MONOTONIC) - run->began_ms >= run->scenario.time_ms)
+            sr_sys(SYS_kill, pid, SIGKILL);
+    }
+}
+
+void sr_run_finish(struct sr_run *run, pid_t pid) {
+    struct sr_input_record *rec = run->result;
+
+    if (run->record)
+        sr_recorder_wait(&run->recorder);
+    else
+        wait_plainly(run, pid);
+    rec->status = run->recorder.status;
+    if (run->recorder.overflow)
+        rec->flags |= SR_INPUT_CUT;
+    if (run->recorder.denied)
+        rec->flags |= SR_INPUT_DENIED;
+    rec->bytes = (uint32_t)sr_input_record_bytes(rec->n_images);
+    sr_stage_close(&run->stage);
+}

@@ -1,0 +1,66 @@
+/*
+ * One run: a scenario set up, a program followed until nothing of it is left, what it made.
+ *
+ * The forkserver in the hook and the plain runner of the command line share this; they differ in how
+ * the child becomes the program, and in what they do with a call.
+ */
+#ifndef SR_RUN_H
+#define SR_RUN_H
+
+#include <stdbool.h>
+
+#include "recorder.h"
+#include "stage.h"
+#include "sysreach/inputlog.h"
+#include "sysreach/union.h"
+
+#define SR_RUN_PROCESSES_MAX 256 /* threads at once; more end the run */
+
+struct sr_run_owner {
+    void *ctx;
+    /* A call that this run had not made before, by this image. Before it is made. May be NULL. */
+    void (*fresh)(void *ctx, const struct sr_stop *stop);
+    /* Any call. May be NULL. */
+    void (*any)(void *ctx, const struct sr_stop *stop);
+    void (*exec)(void *ctx, pid_t pid);
+    bool (*trap)(void *ctx, pid_t tid);
+};
+
+struct sr_run {
+    struct sr_run_owner owner;
+    struct sr_union *u; /* images and objects get their names there */
+    struct sr_stage stage;
+    struct sr_recorder recorder;
+    struct sr_scenario scenario;
+    struct sr_arena arena;
+    unsigned grace_ms;
+    bool record;        /* false: only run it (to measure what recording costs) */
+    bool counting;      /* calls of the first process count for the scenario's signals */
+    uint32_t counted, next_signal;
+    bool signalled;     /* the scenario sent one */
+    int64_t began_ms, ended_ms;
+    int *release;       /* the child waits on it */
+    int16_t place[SR_IMAGES_MAX]; /* image slot -> index in result->images, -1: none yet */
+    struct sr_input_record *result; /* of the last run */
+};
+
+/* root: see sr_stage_init. Needs a SIGALRM of its own: a timer that ticks while runs are on.
+ * Returns 0 or a negative errno. */
+int sr_run_init(struct sr_run *run, struct sr_union *u, const char *root);
+
+/* Starts the periodic timer. restorer: of the gate (sys.h). */
+int sr_run_start_clock(void (*restorer)(void));
+
+/*
+ * Forks. In the child: returns 0 with the stage entered; it must go on to the program. In the
+ * parent: the child's pid, already traced (but not yet running the program when sync is wanted),
+ * or a negative errno. run->scenario has to be parsed before.
+ */
+pid_t sr_run_fork(struct sr_run *run);
+
+/* Parent: follows it to the end and cleans up. Afterwards result holds what it made. */
+void sr_run_finish(struct sr_run *run, pid_t pid);
+
+int64_t sr_now_ms(int clock);
+
+#endif
