@@ -145,6 +145,7 @@ int sr_campaign_open(const char *dir, struct sr_campaign *out) {
         copy(out->program, sizeof out->program, sr_pairs_get(pairs, n, "program"));
         copy(out->execute, sizeof out->execute, sr_pairs_get(pairs, n, "execute"));
         copy(out->target, sizeof out->target, sr_pairs_get(pairs, n, "target"));
+        copy(out->reference, sizeof out->reference, sr_pairs_get(pairs, n, "reference"));
         out->created_ms = number(pairs, n, "created_ms");
         out->instances = (unsigned)number(pairs, n, "instances");
         out->grace_ms = (unsigned)number(pairs, n, "grace_ms");
@@ -175,6 +176,8 @@ int sr_campaign_save(const struct sr_campaign *c) {
             c->created_ms, c->program, c->execute);
     if (c->target[0])
         fprintf(f, "target %s\n", c->target);
+    if (c->reference[0])
+        fprintf(f, "reference %s\n", c->reference);
     if (c->has_seed)
         fprintf(f, "seed %" PRIu64 "\n", c->seed);
     fprintf(f, "instances %u\ngrace_ms %u\nmap_size %u\ninstrumented %d\n", c->instances,

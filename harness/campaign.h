@@ -16,14 +16,16 @@
 #include "sysreach/union.h"
 
 #define SR_CAMPAIGN_VERSION 1
+#define SR_DIR_REFERENCE    "reference" /* the set that the target wants to be compared with */
 
 struct sr_campaign {
-    char dir[PATH_MAX];       /* absolute */
-    char program[PATH_MAX];   /* the stock binary */
-    char execute[PATH_MAX];   /* what the instances run: the same, or an instrumented build */
+    char dir[PATH_MAX];        /* absolute */
+    char program[PATH_MAX];    /* the stock binary */
+    char execute[PATH_MAX];    /* what the instances run: the same, or an instrumented build */
     char target[NAME_MAX + 1]; /* its name; empty: started with -- PROGRAM */
-    uint64_t created_ms;      /* since the epoch */
-    uint64_t seed;            /* for -s; only if has_seed */
+    char reference[256];       /* what the set in DIR/reference is; empty: there is none */
+    uint64_t created_ms;       /* since the epoch */
+    uint64_t seed;             /* for -s; only if has_seed */
     unsigned instances;
     unsigned grace_ms;
     unsigned map_size; /* AFL++'s map: what it may need at most */

@@ -22,9 +22,13 @@ struct request {
 };
 
 static const struct argp_option opt_image = {
-    "image", 'i', "PATH", 0,
+    "image",
+    'i',
+    "PATH",
+    0,
     "Only the calls of this image: its path, or the last part of it. A set without images is taken "
-    "as it is", 0};
+    "as it is",
+    0};
 static const struct argp_option opt_output = {"output", 'o', "FILE", 0, "Write to FILE", 0};
 static const struct argp_option opt_json = {"json", 'j', NULL, 0, "Write JSON", 0};
 static const struct argp_option opt_numbers = {
@@ -65,7 +69,8 @@ static struct sr_setfile *load(const char *file, const char *image) {
                  sr_call_source());
     if (sf->conditional)
         sr_error("%s: %u calls are allowed on a condition only (arguments, capabilities, kernel); "
-                 "they count as allowed", file, sf->conditional);
+                 "they count as allowed",
+                 file, sf->conditional);
     if (image && has_images(sf) && !choose_image(sf, file, image)) {
         sr_setfile_free(sf);
         return NULL;
@@ -120,7 +125,7 @@ static int run_show(const struct request *r) {
     return status;
 }
 
-/* "# made by: sysreach set minus a b" */
+/* "# made-by: sysreach set minus a b" */
 static void note_origin(struct sr_setfile *sf, const struct request *r) {
     char *text = NULL;
     size_t size;
@@ -134,7 +139,7 @@ static void note_origin(struct sr_setfile *sf, const struct request *r) {
     for (int i = 0; i < r->n_args; i++)
         fprintf(f, " %s", r->args[i]);
     if (fclose(f) == 0)
-        sr_setfile_key(sf, "made by", "%s", text);
+        sr_setfile_key(sf, "made-by", "%s", text);
     free(text);
 }
 
@@ -234,10 +239,10 @@ static void print_comparison(const struct request *r, const struct part *parts, 
 
 static bool print_comparison_json(const struct request *r, const struct part *parts, size_t n,
                                   bool equal, struct sr_names *names) {
-    json_t *out = json_pack("{s:s, s:i, s:s, s:s, s:i, s:s?, s:b}", "sysreach", "comparison",
-                            "version", 1, "arch", "x86-64", "names from", sr_call_source(), "table",
-                            (int)sr_call_table_count(SR_ABI_X86_64), "image", r->image, "equal",
-                            equal);
+    json_t *out =
+        json_pack("{s:s, s:i, s:s, s:s, s:i, s:s?, s:b}", "sysreach", "comparison", "version", 1,
+                  "arch", "x86-64", "names_from", sr_call_source(), "table",
+                  (int)sr_call_table_count(SR_ABI_X86_64), "image", r->image, "equal", equal);
 
     for (size_t i = 0; i < n; i++) {
         json_t *calls = json_array(),
@@ -319,28 +324,59 @@ static const struct subcommand {
     const struct argp_option *options[4];
     int (*run)(const struct request *);
 } subcommands[] = {
-    {"show", "SET", "prints a set",
+    {"show",
+     "SET",
+     "prints a set",
      "Prints a set in the text form, whatever form it was in: a header, then one name a line, "
      "sorted as `LC_ALL=C sort` does.",
-     1, 1, {&opt_image, &opt_numbers, &opt_json, &opt_output}, run_show},
-    {"union", "SET SET...", "all calls of several sets",
+     1,
+     1,
+     {&opt_image, &opt_numbers, &opt_json, &opt_output},
+     run_show},
+    {"union",
+     "SET SET...",
+     "all calls of several sets",
      "Merges sets: all calls that are in at least one of them. Images stay apart, each with the "
      "calls it made in any of the sets.",
-     1, 0, {&opt_image, &opt_json, &opt_output, NULL}, run_combine},
-    {"minus", "SET SET...", "calls of the first set that are in none of the others",
+     1,
+     0,
+     {&opt_image, &opt_json, &opt_output, NULL},
+     run_combine},
+    {"minus",
+     "SET SET...",
+     "calls of the first set that are in none of the others",
      "Prints the calls of the first set that are in none of the others.",
-     2, 0, {&opt_image, &opt_json, &opt_output, NULL}, run_combine},
-    {"intersect", "SET SET...", "calls that are in all of several sets",
+     2,
+     0,
+     {&opt_image, &opt_json, &opt_output, NULL},
+     run_combine},
+    {"intersect",
+     "SET SET...",
+     "calls that are in all of several sets",
      "Prints the calls that are in all of the sets.",
-     2, 0, {&opt_image, &opt_json, &opt_output, NULL}, run_combine},
-    {"compare", "SET SET", "what two sets share and what they do not",
-     "Compares two sets A and B: how many calls, and which, are in A only, in both, in B only, with "
+     2,
+     0,
+     {&opt_image, &opt_json, &opt_output, NULL},
+     run_combine},
+    {"compare",
+     "SET SET",
+     "what two sets share and what they do not",
+     "Compares two sets A and B: how many calls, and which, are in A only, in both, in B only, "
+     "with "
      "percentages of all x86-64 calls. Exit status 1: they differ.",
-     2, 2, {&opt_image, &opt_json, NULL, NULL}, run_compare},
-    {"names", "NUMBER|NAME...", "numbers of names and names of numbers",
+     2,
+     2,
+     {&opt_image, &opt_json, NULL, NULL},
+     run_compare},
+    {"names",
+     "NUMBER|NAME...",
+     "numbers of names and names of numbers",
      "Prints number and name of each call: 257, openat, i386:295, x32:openat, '#-1'. Exit status "
      "1: a number has no name.",
-     1, 0, {NULL, NULL, NULL, NULL}, run_names},
+     1,
+     0,
+     {NULL, NULL, NULL, NULL},
+     run_names},
 };
 
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof *subcommands)
@@ -353,16 +389,25 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     struct request *r = state->input;
 
     switch (key) {
-    case 'i': r->image = arg; return 0;
-    case 'o': r->output = arg; return 0;
-    case 'n': r->numbers = true; return 0;
-    case 'j': r->json = true; return 0;
+    case 'i':
+        r->image = arg;
+        return 0;
+    case 'o':
+        r->output = arg;
+        return 0;
+    case 'n':
+        r->numbers = true;
+        return 0;
+    case 'j':
+        r->json = true;
+        return 0;
     case ARGP_KEY_ARGS:
         r->args = state->argv + state->next;
         r->n_args = state->argc - state->next;
         state->next = state->argc;
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 

@@ -7,6 +7,8 @@
 #ifndef SR_COMMANDS_H
 #define SR_COMMANDS_H
 
+#define SR_VERSION "0.1.0"
+
 enum {
     SR_EXIT_OK = 0,
     SR_EXIT_NO = 1,    /* the answer is "no": sets differ, a call did not happen */

@@ -1,7 +1,9 @@
 /*
  * The supervisor of a campaign, in parts:
  *
- *   fuzz_prepare.c   checks, the folder, start-up and seed sets, the environment, resuming
+ *   fuzz_check.c     what has to be so before
+ *   fuzz_prepare.c   the folder: a new one, or one that is resumed
+ *   fuzz_establish.c start-up set, seed set, environment
  *   fuzz_seeds.c     copies and wraps seeds, writes base.scn
  *   fuzz_instance.c  starts, watches, restarts and ends the afl-fuzz processes
  *   fuzz_discover.c  takes in discovery folders and has them replayed
@@ -56,7 +58,8 @@ struct sr_fuzz {
     char afl[PATH_MAX];
     struct sr_instance instances[SR_INSTANCES_MAX];
 
-    uint64_t begin_ms, offset_ms; /* monotonic time of the begin; the campaign's time then */
+    uint64_t begin_ms, end_ms; /* monotonic, of this run; 0: not yet */
+    uint64_t offset_ms;        /* the campaign's time at the begin */
     uint64_t finished_at_begin;
     struct sr_discovery *discoveries;
     size_t n_discoveries, room;
@@ -77,6 +80,7 @@ struct sr_fuzz {
     uint64_t line_ms;    /* when a progress line is next due */
     uint64_t rate_ms, rate_execs;
     double rate;
+    uint64_t disk_checked_ms, store_said_ms, store_errors;
 };
 
 uint64_t sr_fuzz_clock(void); /* monotonic, ms */
@@ -87,12 +91,17 @@ uint64_t sr_fuzz_finished(const struct sr_fuzz *f); /* inputs, all instances, al
 void sr_fuzz_problem(struct sr_fuzz *f, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Start-up set, seed set, environment; what is there already stays. 0, or -1: reason printed. */
+int sr_fuzz_establish(struct sr_fuzz *f);
+
 /* Exit status; SR_EXIT_OK: ready for the instances. */
 int sr_fuzz_prepare(struct sr_fuzz *f);
 int sr_fuzz_resume(struct sr_fuzz *f);
 void sr_fuzz_close(struct sr_fuzz *f, const char *reason);
 
-/* A program that can be preloaded: 0, or -1 with the reason printed. */
+/* afl-fuzz (finds it), libraries, sandbox; and a program that can be preloaded. 0, or -1 with the
+ * reason printed. */
+int sr_fuzz_check_system(struct sr_fuzz *f);
 int sr_fuzz_check_program(const char *path);
 
 /* Fills DIR/seeds; how many, or -1 with the reason printed. from: NULL for one minimal seed. */
@@ -119,6 +128,7 @@ void sr_fuzz_take_inputs(struct sr_fuzz *f, struct sr_instance *in);
 void sr_fuzz_close_inputs(struct sr_instance *in);
 
 void sr_fuzz_sample(struct sr_fuzz *f);
+void sr_fuzz_begin_lines(struct sr_fuzz *f);
 void sr_fuzz_line(struct sr_fuzz *f);
 void sr_fuzz_clear_line(const struct sr_fuzz *f);
 void sr_fuzz_summary(struct sr_fuzz *f, const char *reason);

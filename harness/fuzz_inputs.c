@@ -84,12 +84,15 @@ static size_t scan(struct sr_input_tail *t, const char *buf, size_t len) {
             at++;
             continue;
         }
-        if (len - at < r.bytes) {
-            /* Cut, or not all here yet? What follows a cut one is another record. */
-            break;
+        if (len - at < r.bytes || !make_room(t))
+            break; /* not all here yet */
+        uint32_t next = SR_INPUT_MAGIC;
+        if (len - at >= r.bytes + sizeof next)
+            memcpy(&next, buf + at + r.bytes, sizeof next);
+        if (next != SR_INPUT_MAGIC) {
+            at++;
+            continue;
         }
-        if (!make_room(t))
-            break;
         struct place *p = place_of(t, r.hash);
         t->n += !p->offset_plus_1;
         /* The latest: after a resume the numbers of inputs are of that run. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -26,7 +27,9 @@
 #define STOP_MS       5000        /* afl-fuzz's time to write its statistics */
 #define LOG_BYTES_MAX (4l << 20)
 #define LOG_BYTES_KEPT (256l << 10)
-#define TAIL_LINES    12
+#define TAIL_LINES     12
+#define WORDS_MAX      40
+#define AFL_TIMEOUT_MS 12000u /* above SR_TIME_MAX_MS: the hook ends runs, not afl-fuzz */
 
 static const char *aflname(const struct sr_fuzz *f, unsigned i) {
     return f->c.instances > 1 ? f->instances[i].name : "default";
@@ -78,63 +81,79 @@ static bool has_queue(const struct sr_fuzz *f, unsigned i) {
     return found;
 }
 
-/* All that afl-fuzz and the hook get to know. Nothing of the caller's environment passes. */
-static char **environment(const struct sr_fuzz *f, unsigned i) {
-    static char hook[128], map[64];
-    static char *env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                          "HOME=/tmp",
-                          "AFL_PRELOAD=" SR_BOX_LIB "/" SR_HOOK_LIBRARY,
-                          "AFL_CUSTOM_MUTATOR_LIBRARY=" SR_BOX_LIB "/" SR_MUTATOR_LIBRARY,
-                          "AFL_SKIP_BIN_CHECK=1", /* a stock binary has no instrumentation */
-                          "AFL_NO_UI=1",
-                          "AFL_NO_COLOR=1",
-                          "AFL_SKIP_CPUFREQ=1",
-                          "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1",
-                          "AFL_DISABLE_TRIM=1",   /* see docs/architecture.md */
-                          "AFL_SKIP_CRASHES=1",
-                          "AFL_IGNORE_PROBLEMS=1",
-                          "AFL_TRY_AFFINITY=1",
-                          map,
-                          hook,
-                          NULL, /* the target */
-                          NULL};
+/* A vector of words, as execve(2) takes it. */
+struct words {
+    char *v[WORDS_MAX + 1];
+    size_t n;
+    bool failed; /* out of memory, or too many */
+};
 
-    snprintf(hook, sizeof hook, "SYSREACH_HOOK=%s/%s/%s.conf", SR_BOX_CAMPAIGN, SR_DIR_HOOK,
-             f->instances[i].name);
-    snprintf(map, sizeof map, "AFL_MAP_SIZE=%u", f->c.map_size);
-    env[sizeof env / sizeof *env - 2] =
-        f->c.target[0] ? "SYSREACH_TARGET=" SR_BOX_CAMPAIGN "/" SR_DIR_TARGET : NULL;
-    return env;
+__attribute__((format(printf, 2, 3))) static void add(struct words *w, const char *format, ...) {
+    va_list args;
+
+    va_start(args, format);
+    if (w->n == WORDS_MAX || vasprintf(&w->v[w->n], format, args) < 0)
+        w->failed = true;
+    else
+        w->n++;
+    va_end(args);
+    w->v[w->n] = NULL;
 }
 
-static char **command(struct sr_fuzz *f, unsigned i) {
-    static char seed[32];
-    char *argv[32];
-    int n = 0;
-    struct sr_sandbox box = {.campaign = f->c.dir, .program = f->c.execute};
+static void free_words(struct words *w) {
+    while (w->n)
+        free(w->v[--w->n]);
+}
 
-    argv[n++] = f->afl;
-    argv[n++] = "-i";
-    argv[n++] = has_queue(f, i) ? "-" : SR_BOX_CAMPAIGN "/" SR_DIR_SEEDS;
-    argv[n++] = "-o";
-    argv[n++] = SR_BOX_CAMPAIGN "/" SR_DIR_AFL;
+/* All that afl-fuzz and the hook get to know. Nothing of the caller's environment passes. */
+static void environment(const struct sr_fuzz *f, unsigned i, struct words *w) {
+    static const char *const always[] = {
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME=/tmp",
+        "AFL_PRELOAD=" SR_BOX_LIB "/" SR_HOOK_LIBRARY,
+        "AFL_CUSTOM_MUTATOR_LIBRARY=" SR_BOX_LIB "/" SR_MUTATOR_LIBRARY,
+        "AFL_SKIP_BIN_CHECK=1", /* a stock binary has no instrumentation */
+        "AFL_NO_UI=1",
+        "AFL_NO_COLOR=1",
+        "AFL_SKIP_CPUFREQ=1",
+        "AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1",
+        "AFL_DISABLE_TRIM=1", /* the map of a shorter input says nothing about its calls */
+        "AFL_SKIP_CRASHES=1",
+        "AFL_IGNORE_PROBLEMS=1",
+        "AFL_TRY_AFFINITY=1",
+    };
+
+    for (size_t k = 0; k < sizeof always / sizeof *always; k++)
+        add(w, "%s", always[k]);
+    add(w, "AFL_MAP_SIZE=%u", f->c.map_size);
+    add(w, "SYSREACH_HOOK=%s/%s/%s.conf", SR_BOX_CAMPAIGN, SR_DIR_HOOK, f->instances[i].name);
+    if (f->c.target[0])
+        add(w, "SYSREACH_TARGET=%s/%s", SR_BOX_CAMPAIGN, SR_DIR_TARGET);
+}
+
+static void command(const struct sr_fuzz *f, unsigned i, struct words *w) {
+    add(w, "%s", f->afl);
+    add(w, "-i");
+    if (has_queue(f, i))
+        add(w, "-");
+    else
+        add(w, "%s/%s", SR_BOX_CAMPAIGN, SR_DIR_SEEDS);
+    add(w, "-o");
+    add(w, "%s/%s", SR_BOX_CAMPAIGN, SR_DIR_AFL);
     if (f->c.instances > 1) {
-        argv[n++] = i ? "-S" : "-M";
-        argv[n++] = f->instances[i].name;
+        add(w, "%s", i ? "-S" : "-M");
+        add(w, "%s", f->instances[i].name);
     }
-    argv[n++] = "-t";
-    argv[n++] = "12000"; /* above SR_TIME_MAX_MS: the hook ends runs, not afl-fuzz */
-    argv[n++] = "-m";
-    argv[n++] = "none";
+    add(w, "-t");
+    add(w, "%u", AFL_TIMEOUT_MS);
+    add(w, "-m");
+    add(w, "none");
     if (f->c.has_seed) {
-        snprintf(seed, sizeof seed, "%llu", (unsigned long long)(f->c.seed + i));
-        argv[n++] = "-s";
-        argv[n++] = seed;
+        add(w, "-s");
+        add(w, "%llu", (unsigned long long)(f->c.seed + i));
     }
-    argv[n++] = "--";
-    argv[n++] = f->c.execute;
-    argv[n] = NULL;
-    return sr_sandbox_command(&box, argv);
+    add(w, "--");
+    add(w, "%s", f->c.execute);
 }
 
 static void child(char **argv, char **env, const char *log, pid_t parent) {
@@ -163,19 +182,29 @@ static void child(char **argv, char **env, const char *log, pid_t parent) {
 
 int sr_fuzz_start(struct sr_fuzz *f, unsigned i) {
     struct sr_instance *in = &f->instances[i];
-    char log[PATH_MAX], **argv = command(f, i), **env = environment(f, i);
+    const struct sr_sandbox box = {.campaign = f->c.dir, .program = f->c.execute};
+    struct words afl = {.n = 0}, env = {.n = 0};
+    char log[PATH_MAX], **argv = NULL;
     pid_t self = getpid();
 
+    command(f, i, &afl);
+    environment(f, i, &env);
+    if (!afl.failed && !env.failed)
+        argv = sr_sandbox_command(&box, afl.v);
+    free_words(&afl);
     if (!argv) {
+        free_words(&env);
         sr_fuzz_problem(f, "out of memory; cannot start an instance");
         return -1;
     }
     log_path(f, i, log);
+    sr_fuzz_close_inputs(in); /* afl-fuzz may number its queue anew */
     in->finished_before = f->hooked->instances[i].finished;
     fflush(NULL);
     in->pid = fork();
     if (in->pid == 0)
-        child(argv, env, log, self);
+        child(argv, env.v, log, self);
+    free_words(&env);
     sr_sandbox_free(argv);
     if (in->pid < 0) {
         in->pid = 0;

@@ -19,6 +19,7 @@
 /* Where things lie inside the sandbox. */
 #define SR_BOX_CAMPAIGN "/run/sysreach/campaign"
 #define SR_BOX_LIB      "/run/sysreach/lib"
+#define SR_BOX_SELF     "/run/sysreach/sysreach"
 #define SR_BOX_OUT      "/run/sysreach/out"
 #define SR_BOX_ROOT     "/tmp/w" /* the top of each scenario's tree */
 

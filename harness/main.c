@@ -11,8 +11,6 @@
 #include "commands.h"
 #include "names.h"
 
-#define SR_VERSION "0.1.0"
-
 static const struct command {
     const char *name, *summary;
     int (*run)(int argc, char **argv);

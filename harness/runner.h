@@ -7,6 +7,7 @@
 #ifndef SR_RUNNER_H
 #define SR_RUNNER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "sysreach/inputlog.h"
@@ -18,6 +19,8 @@ struct sr_runner {
     const char *extra_ro; /* see struct sr_sandbox */
     unsigned times;       /* how often each scenario runs; at least 1 */
     unsigned grace_ms;    /* for leftover processes */
+    bool plain; /* nothing is recorded and nothing traced, so that another tracer can look; output
+                   is shown */
 };
 
 /* The outcome of a batch; free with sr_batch_free. */

@@ -41,7 +41,8 @@ bool sr_setfile_is_key(const char *key) {
     static const char *const taken[] = {"arch",    "image",  "build-id",  "calls",
                                         "startup", "object", "incomplete"};
 
-    if (!*key || strlen(key) > 40 || strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789- ") != strlen(key))
+    if (!*key || strlen(key) > 40 ||
+        strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789- ") != strlen(key))
         return false;
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (strcmp(key, taken[i]) == 0)
@@ -167,10 +168,18 @@ char *sr_setfile_escape(const char *s, bool ascii) {
         unsigned char c = (unsigned char)*s;
 
         switch (c) {
-        case '\n': o = stpcpy(o, "\\n"); break;
-        case '\t': o = stpcpy(o, "\\t"); break;
-        case '\r': o = stpcpy(o, "\\r"); break;
-        case '\\': o = stpcpy(o, "\\\\"); break;
+        case '\n':
+            o = stpcpy(o, "\\n");
+            break;
+        case '\t':
+            o = stpcpy(o, "\\t");
+            break;
+        case '\r':
+            o = stpcpy(o, "\\r");
+            break;
+        case '\\':
+            o = stpcpy(o, "\\\\");
+            break;
         default:
             if (c < ' ' || c == 0x7f || (ascii && c >= 0x80))
                 o += sprintf(o, "\\x%02x", c);
@@ -198,10 +207,18 @@ bool sr_setfile_unescape(char *s) {
             continue;
         }
         switch (s[1]) {
-        case 'n': *o = '\n'; break;
-        case 't': *o = '\t'; break;
-        case 'r': *o = '\r'; break;
-        case '\\': *o = '\\'; break;
+        case 'n':
+            *o = '\n';
+            break;
+        case 't':
+            *o = '\t';
+            break;
+        case 'r':
+            *o = '\r';
+            break;
+        case '\\':
+            *o = '\\';
+            break;
         case 'x':
             if (hex_digit(s[2]) < 0 || hex_digit(s[3]) < 0)
                 return false;
@@ -210,7 +227,8 @@ bool sr_setfile_unescape(char *s) {
                 return false;
             s += 2;
             break;
-        default: return false;
+        default:
+            return false;
         }
         o++;
         s += 2;
@@ -243,8 +261,9 @@ bool sr_setfile_unknown_call(struct sr_setfile_error *err, const char *name, con
 
     snprintf(other, sizeof other, "i386:%.*s", shown < 50 ? shown : 50, call);
     if (sr_call_parse(other, strlen(other), &c))
-        return sr_setfile_fail(err, name, where, "'%.*s' is no x86-64 call; write %s for the i386 one",
-                               shown, call, other);
+        return sr_setfile_fail(err, name, where,
+                               "'%.*s' is no x86-64 call; write %s for the i386 one", shown, call,
+                               other);
     return sr_setfile_fail(err, name, where,
                            "'%.*s' is no system call known to %s; write #NNN for a number", shown,
                            call, sr_call_source());
@@ -319,7 +338,7 @@ static struct sr_setfile *read_union(const char *path, struct sr_setfile_error *
 
     if (e) {
         sr_setfile_fail(err, path, "", "%s; name a campaign folder or a set file",
-                        e == -ENOENT    ? "no such file, so its folder is no campaign"
+                        e == -ENOENT   ? "no such file, so its folder is no campaign"
                         : e == -EINVAL ? "no union of this version of sysreach, or cut short"
                                        : strerror(-e));
         return NULL;

@@ -2,8 +2,9 @@
  * Sets on disk and where they come from.
  *
  * In memory a set file is a body (the set as a whole), the images that the calls belong to with the
- * objects they mapped, and header lines. A plain list of names has a body only. Whatever holds a set is read by one
- * function: text sets, JSON, OCI profiles, campaign folders. docs/file-formats.md describes them.
+ * objects they mapped, and header lines. A plain list of names has a body only. Whatever holds a
+ * set is read by one function: text sets, JSON, OCI profiles, campaign folders.
+ * docs/file-formats.md describes them.
  */
 #ifndef SR_SETFILE_H
 #define SR_SETFILE_H
@@ -27,9 +28,9 @@ struct sr_setfile {
     unsigned n_keys;
     struct {
         char *key, *value;
-    } keys[SR_SETFILE_KEYS]; /* "made by" and others that nothing here gives a meaning to */
+    } keys[SR_SETFILE_KEYS]; /* "made-by" and others that nothing here gives a meaning to */
     unsigned skipped;        /* names of an OCI profile that this architecture has not */
-    unsigned conditional;    /* calls of an OCI profile that depend on arguments, capabilities … */
+    unsigned conditional; /* calls of an OCI profile that depend on arguments, capabilities … */
 };
 
 /* What is wrong with an input: "FILE: line 3: why; what to do next". */

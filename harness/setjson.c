@@ -45,8 +45,9 @@ static bool add_entry(const struct source *s, struct sr_set *set, const json_t *
         return fail(s, where, "neither a number nor a name; write one of them");
     }
     sr_set_add(set, c);
-    return sr_set_has(set, c) || fail(s, where, "more different numbers outside 0 to 1023 than a "
-                                                "set holds (16); leave some out");
+    return sr_set_has(set, c) || fail(s, where,
+                                      "more different numbers outside 0 to 1023 than a "
+                                      "set holds (16); leave some out");
 }
 
 /* An array of calls; what: its name in messages. A missing one is empty. */
@@ -78,7 +79,8 @@ static char *read_string(const struct source *s, const json_t *value, const char
     copy = strdup(text);
     if (copy && !sr_setfile_unescape(copy)) {
         free(copy);
-        fail(s, where, "an escape that is none of \\n \\t \\r \\\\ \\xHH; write \\\\ for a backslash");
+        fail(s, where,
+             "an escape that is none of \\n \\t \\r \\\\ \\xHH; write \\\\ for a backslash");
         return NULL;
     }
     if (!copy)
@@ -121,8 +123,9 @@ static bool read_image(const struct source *s, const json_t *image, size_t i) {
     if (json_is_string(id)) {
         const char *text = json_string_value(id);
 
-        if (strlen(text) >= SR_BUILD_ID_BYTES || (strspn(text, "0123456789abcdef") != strlen(text) &&
-                                                  strcmp(text, SR_SETFILE_DIFFERS) != 0))
+        if (strlen(text) >= SR_BUILD_ID_BYTES ||
+            (strspn(text, "0123456789abcdef") != strlen(text) &&
+             strcmp(text, SR_SETFILE_DIFFERS) != 0))
             return fail(s, where, "no build-id; write hexadecimal digits or null");
         memcpy(s->sf->build_id[at], text, strlen(text) + 1);
     }
@@ -178,9 +181,9 @@ static int action_allows(const char *action) {
         const char *name;
         int allows;
     } actions[] = {
-        {"SCMP_ACT_ALLOW", 1}, {"SCMP_ACT_LOG", 1},   {"SCMP_ACT_TRACE", 1},
-        {"SCMP_ACT_NOTIFY", 1}, {"SCMP_ACT_ERRNO", 0}, {"SCMP_ACT_TRAP", 0},
-        {"SCMP_ACT_KILL", 0},  {"SCMP_ACT_KILL_THREAD", 0}, {"SCMP_ACT_KILL_PROCESS", 0},
+        {"SCMP_ACT_ALLOW", 1},  {"SCMP_ACT_LOG", 1},         {"SCMP_ACT_TRACE", 1},
+        {"SCMP_ACT_NOTIFY", 1}, {"SCMP_ACT_ERRNO", 0},       {"SCMP_ACT_TRAP", 0},
+        {"SCMP_ACT_KILL", 0},   {"SCMP_ACT_KILL_THREAD", 0}, {"SCMP_ACT_KILL_PROCESS", 0},
     };
 
     for (size_t i = 0; action && i < sizeof actions / sizeof *actions; i++)
@@ -265,10 +268,16 @@ static bool read_rule(const struct source *s, const json_t *rule, size_t i, stru
     if (!allows && conditional)
         return true;
     for (size_t n = 0; n < json_array_size(names); n++)
-        add_rule(s, !allows ? &v->denied : conditional ? &v->allowed_if : &v->allowed,
+        add_rule(s,
+                 !allows       ? &v->denied
+                 : conditional ? &v->allowed_if
+                               : &v->allowed,
                  json_string_value(json_array_get(names, n)));
     if (one)
-        add_rule(s, !allows ? &v->denied : conditional ? &v->allowed_if : &v->allowed,
+        add_rule(s,
+                 !allows       ? &v->denied
+                 : conditional ? &v->allowed_if
+                               : &v->allowed,
                  json_string_value(one));
     return true;
 }
@@ -326,8 +335,9 @@ bool sr_setjson_parse(struct sr_setfile *sf, const char *name, const char *bytes
     else if (json_object_get(root, "defaultAction"))
         ok = read_profile(&s, root);
     else
-        ok = fail(&s, "", "an object that is neither a seccomp profile (defaultAction) nor a set of "
-                          "sysreach's; name another file");
+        ok = fail(&s, "",
+                  "an object that is neither a seccomp profile (defaultAction) nor a set of "
+                  "sysreach's; name another file");
     json_decref(root);
     return ok;
 }
@@ -361,7 +371,8 @@ static json_t *calls_of(const struct sr_set *set, struct sr_names *names) {
 static json_t *image_of(const struct sr_setfile *sf, unsigned slot, struct sr_names *names) {
     const struct sr_union_image *image = &sf->u->images[slot];
     json_t *objects = json_array(), *out;
-    bool startup = sr_set_count(&image->startup) != 0, lost = image->calls.lost || image->startup.lost;
+    bool startup = sr_set_count(&image->startup) != 0,
+         lost = image->calls.lost || image->startup.lost;
 
     for (unsigned i = 0; i < SR_OBJECTS_MAX; i++) {
         const char *path = sr_union_object_path(sf->u, i);
@@ -375,8 +386,9 @@ static json_t *image_of(const struct sr_setfile *sf, unsigned slot, struct sr_na
     out = json_pack("{s:o, s:s?, s:o, s:o}", "path", string_of(sr_union_image_path(sf->u, slot)),
                     "build_id", sf->build_id[slot][0] ? sf->build_id[slot] : NULL, "calls",
                     calls_of(&image->calls, names), "objects", objects);
-    if (out && ((startup && json_object_set_new(out, "startup", calls_of(&image->startup, names))) ||
-                (lost && json_object_set_new(out, "incomplete", json_true())))) {
+    if (out &&
+        ((startup && json_object_set_new(out, "startup", calls_of(&image->startup, names))) ||
+         (lost && json_object_set_new(out, "incomplete", json_true())))) {
         json_decref(out);
         return NULL;
     }
@@ -394,9 +406,10 @@ bool sr_setfile_write_json(FILE *to, const struct sr_setfile *sf) {
         if (sr_union_image_path(sf->u, i))
             ok = json_array_append_new(images, image_of(sf, i, names)) == 0;
     if (ok)
-        out = json_pack("{s:s, s:i, s:s, s:O, s:o, s:b, s:O}", "sysreach", "set", "version", VERSION,
-                        "arch", "x86-64", "header", header, "calls", calls_of(&sf->body, names),
-                        "incomplete", sf->body.lost != 0, "images", images);
+        out =
+            json_pack("{s:s, s:i, s:s, s:O, s:o, s:b, s:O}", "sysreach", "set", "version", VERSION,
+                      "arch", "x86-64", "header", header, "calls", calls_of(&sf->body, names),
+                      "incomplete", sf->body.lost != 0, "images", images);
     if (out) {
         json_dumpf(out, to, JSON_INDENT(2));
         putc('\n', to);

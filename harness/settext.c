@@ -20,8 +20,8 @@ struct reader {
     struct sr_setfile_error *err;
     const char *name;
     unsigned line, slots;
-    bool ours;  /* begins as our own files do: its header has a meaning */
-    int image;  /* slot of the last image line, or -1 */
+    bool ours; /* begins as our own files do: its header has a meaning */
+    int image; /* slot of the last image line, or -1 */
 };
 
 static bool fail_line(struct reader *r, const char *what, const char *next) {
@@ -39,8 +39,10 @@ static bool add_call(struct reader *r, struct sr_set *set, const char *p, size_t
     if (!sr_call_parse(p, len, &c))
         return sr_setfile_unknown_call(r->err, r->name, where, p, len);
     sr_set_add(set, c);
-    return sr_set_has(set, c) || fail_line(r, "more different numbers outside 0 to 1023 than a set "
-                                              "holds (16)", "leave some out");
+    return sr_set_has(set, c) || fail_line(r,
+                                           "more different numbers outside 0 to 1023 than a set "
+                                           "holds (16)",
+                                           "leave some out");
 }
 
 static bool add_calls(struct reader *r, struct sr_set *set, const char *p) {
@@ -57,13 +59,15 @@ static bool add_calls(struct reader *r, struct sr_set *set, const char *p) {
 static bool read_image(struct reader *r, const char *path) {
     r->image = *path ? sr_union_image(r->sf->u, path) : -1;
     if (++r->slots > SLOTS_MAX || r->image < 0)
-        return fail_line(r, *path ? "too many images" : "no path", "correct the line or leave it out");
+        return fail_line(r, *path ? "too many images" : "no path",
+                         "correct the line or leave it out");
     return true;
 }
 
 static bool read_object(struct reader *r, const char *path) {
     if (!*path || ++r->slots > SLOTS_MAX)
-        return fail_line(r, *path ? "too many objects" : "no path", "correct the line or leave it out");
+        return fail_line(r, *path ? "too many objects" : "no path",
+                         "correct the line or leave it out");
     sr_union_object(r->sf->u, (unsigned)r->image, path);
     return !r->sf->u->names_lost || fail_line(r, "too many objects", "leave some out");
 }
@@ -83,7 +87,8 @@ static bool read_header(struct reader *r, const char *key, char *value) {
     struct sr_union_image *image = r->image >= 0 ? &r->sf->u->images[r->image] : NULL;
 
     if (!sr_setfile_unescape(value))
-        return fail_line(r, "an escape that is none of \\n \\t \\r \\\\ \\xHH", "write \\\\ for a backslash");
+        return fail_line(r, "an escape that is none of \\n \\t \\r \\\\ \\xHH",
+                         "write \\\\ for a backslash");
     if (strcmp(key, "arch") == 0)
         return strcmp(value, "x86-64") == 0 ||
                fail_line(r, "the set is of another architecture", "only x86-64 is known");
@@ -98,8 +103,8 @@ static bool read_header(struct reader *r, const char *key, char *value) {
             return fail_line(r, "too many header lines", "leave some out");
         return true;
     }
-    if (strcmp(key, "build-id") && strcmp(key, "calls") && strcmp(key, "startup") &&
-        strcmp(key, "object"))
+    if (strcmp(key, "build-id") != 0 && strcmp(key, "calls") != 0 && strcmp(key, "startup") != 0 &&
+        strcmp(key, "object") != 0)
         return true; /* a comment that has a colon in it */
     if (!image)
         return fail_line(r, "belongs to no image", "put it after a line \"# image: PATH\"");
@@ -121,7 +126,8 @@ static bool read_comment(struct reader *r, const char *p, size_t len) {
         if (r->line == 1)
             r->ours = true;
         if (r->ours && (len != strlen(MAGIC VERSION) || memcmp(p, MAGIC VERSION, len) != 0))
-            return fail_line(r, "a set file of another version", "this sysreach reads version " VERSION);
+            return fail_line(r, "a set file of another version",
+                             "this sysreach reads version " VERSION);
         return true;
     }
     if (!r->ours || len < 2 || p[1] != ' ' || memchr(p, 0, len))
@@ -180,7 +186,8 @@ static bool write_line(FILE *to, const char *key, const char *value) {
     return true;
 }
 
-static void write_calls(FILE *to, const char *key, const struct sr_set *set, struct sr_names *names) {
+static void write_calls(FILE *to, const char *key, const struct sr_set *set,
+                        struct sr_names *names) {
     sr_names_of(set, names);
     fprintf(to, "# %s:", key);
     for (size_t i = 0; i < names->n; i++)
@@ -195,7 +202,8 @@ static void write_lost(FILE *to, const struct sr_set *set) {
         fputs("# incomplete: more different numbers outside 0 to 1023 than a set holds\n", to);
 }
 
-static bool write_image(FILE *to, const struct sr_setfile *sf, unsigned slot, struct sr_names *names) {
+static bool write_image(FILE *to, const struct sr_setfile *sf, unsigned slot,
+                        struct sr_names *names) {
     const struct sr_union_image *image = &sf->u->images[slot];
     bool ok = write_line(to, "image", sr_union_image_path(sf->u, slot));
 

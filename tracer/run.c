@@ -16,7 +16,7 @@
 
 #define TICK_US 10000
 
-int64_t sr_now_ms(int clock) {
+int64_t sr_clock_ms(int clock) {
     struct timespec t = {0, 0};
 
     sr_sys(SYS_clock_gettime, clock, &t);
@@ -91,7 +91,7 @@ static bool on_trap(void *ctx, pid_t tid) {
 
 static void on_tick(void *ctx) {
     struct sr_run *run = ctx;
-    int64_t now = sr_now_ms(CLOCK_MONOTONIC);
+    int64_t now = sr_clock_ms(CLOCK_MONOTONIC);
 
     sr_stage_serve(&run->stage, &run->scenario);
     if (run->recorder.killing)
@@ -175,7 +175,7 @@ static void begin_record(struct sr_run *run) {
     rec->magic = SR_INPUT_MAGIC;
     run->counted = run->next_signal = 0;
     run->signalled = false;
-    run->began_ms = sr_now_ms(CLOCK_MONOTONIC);
+    run->began_ms = sr_clock_ms(CLOCK_MONOTONIC);
     run->ended_ms = 0;
 }
 
@@ -253,7 +253,7 @@ static void wait_plainly(struct sr_run *run, pid_t pid) {
         if (got != -EINTR)
             return;
         sr_stage_serve(&run->stage, &run->scenario);
-        if (sr_now_ms(CLOCK_MONOTONIC) - run->began_ms >= run->scenario.time_ms)
+        if (sr_clock_ms(CLOCK_MONOTONIC) - run->began_ms >= run->scenario.time_ms)
             sr_sys(SYS_kill, pid, SIGKILL);
     }
 }

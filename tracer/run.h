@@ -61,6 +61,6 @@ pid_t sr_run_fork(struct sr_run *run);
 /* Parent: follows it to the end and cleans up. Afterwards result holds what it made. */
 void sr_run_finish(struct sr_run *run, pid_t pid);
 
-int64_t sr_now_ms(int clock);
+int64_t sr_clock_ms(int clock);
 
 #endif

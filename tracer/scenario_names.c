@@ -2,8 +2,8 @@
  * The words of the scenario format: descriptor kinds, node kinds, limits and signals.
  *
  * Tables only: this runs in a preloaded library, where libc's own strsignal and sigabbrev_np would
- * bring in locale code. Real-time signals count from glibc's SIGRTMIN (34); 32 and 33 are those that
- * glibc keeps for itself and stand as numbers.
+ * bring in locale code. Real-time signals count from glibc's SIGRTMIN (34); 32 and 33 are those
+ * that glibc keeps for itself and stand as numbers.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ static const char *const node_names[SR_NODE_KINDS] = {"file", "dir", "symlink", 
 static const char *const limit_names[SR_LIMITS] = {"as",      "core",   "cpu",   "data", "fsize",
                                                    "memlock", "nofile", "nproc", "stack"};
 
-#define SIGNAL_MAX 64
+#define SIGNAL_MAX   64
 #define SIGNAL_RTMIN 34
 
 static const char *const signal_names[SIGNAL_MAX + 1] = {

@@ -1,10 +1,10 @@
 /*
  * The scenario parser: total, bounded, linear in the text, no allocation and no system call.
  *
- * A line that is no directive, or goes beyond a bound, has no effect. What is accepted is counted by
- * the length of its canonical text too, so that this stays within SR_TEXT_MAX and reading it again
- * loses nothing. Every count only depends on what was accepted, never on how it was spelled: so the
- * canonical text, which holds a subset in another order, never meets a bound.
+ * A line that is no directive, or goes beyond a bound, has no effect. What is accepted is counted
+ * by the length of its canonical text too, so that this stays within SR_TEXT_MAX and reading it
+ * again loses nothing. Every count only depends on what was accepted, never on how it was spelled:
+ * so the canonical text, which holds a subset in another order, never meets a bound.
  */
 #include <string.h>
 
@@ -35,8 +35,8 @@ struct span {
 
 /* Smallest value of a limit that still lets the program start. */
 static const uint64_t limit_floor[SR_LIMITS] = {
-    [SR_LIMIT_AS] = 32u << 20,     [SR_LIMIT_CPU] = 1,   [SR_LIMIT_DATA] = 4u << 20,
-    [SR_LIMIT_NOFILE] = 8,         [SR_LIMIT_NPROC] = 1, [SR_LIMIT_STACK] = 256u << 10,
+    [SR_LIMIT_AS] = 32u << 20, [SR_LIMIT_CPU] = 1,   [SR_LIMIT_DATA] = 4u << 20,
+    [SR_LIMIT_NOFILE] = 8,     [SR_LIMIT_NPROC] = 1, [SR_LIMIT_STACK] = 256u << 10,
 };
 
 void sr_scenario_init(struct sr_scenario *s) {
@@ -412,8 +412,8 @@ static void read_content(struct parser *p, struct span line) {
 
     /* Joins the piece before when that is not repeated either and nothing was stored since. */
     struct sr_segment *last = p->content->n ? &s->segments[s->n_segments - 1] : NULL;
-    bool joins = last && repeat == 1 && last->repeat == 1 &&
-                 last->text.p + last->text.len + 1 == free_part;
+    bool joins =
+        last && repeat == 1 && last->repeat == 1 && last->text.p + last->text.len + 1 == free_part;
     char *out = joins ? free_part - 1 : free_part;
     size_t room = p->arena->size - (size_t)(out - p->arena->base);
     size_t len = room >= 2 ? decode(text, out, room - 2) : SIZE_MAX;
@@ -540,7 +540,8 @@ static void read_line(struct parser *p, struct span line) {
     }
 }
 
-void sr_scenario_parse(struct sr_scenario *s, struct sr_arena *arena, const void *text, size_t len) {
+void sr_scenario_parse(struct sr_scenario *s, struct sr_arena *arena, const void *text,
+                       size_t len) {
     struct parser p = {.s = s, .arena = arena};
     struct span rest = {text, len < SR_TEXT_MAX ? len : SR_TEXT_MAX};
 

@@ -2,8 +2,8 @@
  * Scenarios as canonical text, and whether two of them mean the same.
  *
  * One order, one spelling, defaults left out (docs/scenario.md). Content is printed by lines as a
- * person would write it; adjacent pieces that are not repeated are one text, however the parser came
- * to hold them, so printing, reading and printing again gives the same bytes.
+ * person would write it; adjacent pieces that are not repeated are one text, however the parser
+ * came to hold them, so printing, reading and printing again gives the same bytes.
  */
 #include <string.h>
 
@@ -66,7 +66,11 @@ static void put_escaped(struct sink *k, const char *p, size_t len, bool word) {
         put(k, p + plain, i - plain);
         plain = i + 1;
         if (width == 2) {
-            char letter = c == '\n' ? 'n' : c == '\t' ? 't' : c == '\r' ? 'r' : c == 033 ? 'e' : '\\';
+            char letter = c == '\n'   ? 'n'
+                          : c == '\t' ? 't'
+                          : c == '\r' ? 'r'
+                          : c == 033  ? 'e'
+                                      : '\\';
             put(k, (char[]){'\\', letter}, 2);
         } else {
             put(k, (char[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
@@ -312,7 +316,8 @@ bool sr_scenario_equal(const struct sr_scenario *a, const struct sr_scenario *b)
         if (a->has_limit[i] != b->has_limit[i] || (a->has_limit[i] && a->limit[i] != b->limit[i]))
             return false;
     for (uint32_t i = 0; i < a->n_signals; i++)
-        if (a->signals[i].signo != b->signals[i].signo || a->signals[i].after != b->signals[i].after)
+        if (a->signals[i].signo != b->signals[i].signo ||
+            a->signals[i].after != b->signals[i].after)
             return false;
     return true;
 }

@@ -37,7 +37,7 @@ __asm__(".text\n"
         "sr_gate_end:\n"
         ".size sr_gate_code, .-sr_gate_code\n");
 
-extern const char sr_gate_code[], sr_gate_restorer[], sr_gate_end[];
+extern const char sr_gate_code[], sr_gate_end[];
 
 sr_gate_fn *sr_gate = (sr_gate_fn *)(uintptr_t)sr_gate_code;
 

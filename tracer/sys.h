@@ -22,6 +22,9 @@ extern sr_gate_fn *sr_gate;
     sr_gate((long)(nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define sr_sys(...) SR_SYS_N(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
 
+/* The gate's signal trampoline where it was linked, for those who do not move it. */
+extern const char sr_gate_restorer[] __attribute__((visibility("hidden")));
+
 /*
  * Copies the gate to a page of its own at a fixed address that neither the kernel nor ld.so gives
  * out, so that no other image's code can stand there by chance. *lo and *hi: the addresses that a

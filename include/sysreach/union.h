@@ -54,7 +54,8 @@ struct sr_union_instance {
     uint64_t denied;   /* signals to processes outside the run that were not delivered */
     uint64_t cut;      /* inputs ended by too many processes or by afl-fuzz */
     uint64_t restarts; /* times that a forkserver began on this slot */
-    uint64_t reserved[18];
+    uint64_t unwitnessed; /* discoveries whose evidence could not be written */
+    uint64_t reserved[17];
 };
 
 struct sr_union {

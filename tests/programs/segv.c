@@ -11,7 +11,7 @@ int main(int argc, char **argv) {
     (void)argc;
     if (!hidden_option(argv, 's'))
         return 0;
-    int *volatile nowhere = NULL;
+    volatile int *volatile nowhere = NULL;
 
     signal(SIGSEGV, on_segv);
     *nowhere = 1;

@@ -109,8 +109,7 @@ static void test_environment(void **state) {
 
 static void test_content(void **state) {
     (void)state;
-    assert_prints("|nowhere\nstdin pipe\n|a\n+b\n+c\n|\n|d\\ne\n",
-                  "stdin pipe\n|a\n|bc\n|d\n|e\n");
+    assert_prints("|nowhere\nstdin pipe\n|a\n+b\n+c\n|\n|d\\ne\n", "stdin pipe\n|a\n|bc\n|d\n|e\n");
     assert_prints("file f\n*3|x\n*2+y\\nz\n*0|no\n*|no\n*2no\n*1|one\n+\n",
                   "file f\n*3|x\n*2+y\\nz\n|one\n");
     /* another stdin line begins anew; kinds without content drop it */
@@ -131,7 +130,8 @@ static void test_nodes(void **state) {
     (void)state;
     assert_prints("file /a/../b/./c//d mode=100640 mtime=-1 size=2k junk mode=9 size=\n",
                   "file a/b/c/d mode=640 mtime=-1 size=2048\n");
-    assert_prints("dir d mode=700 size=4\nfifo p mode=7777\n|x\n", "dir d mode=700\nfifo p mode=7777\n|x\n");
+    assert_prints("dir d mode=700 size=4\nfifo p mode=7777\n|x\n",
+                  "dir d mode=700\nfifo p mode=7777\n|x\n");
     assert_prints("symlink l ../../etc mtime=5 mode=1\nsymlink l2\nsymlink l3 \\x00\n",
                   "symlink l ../../etc mtime=5\n");
     assert_prints("file a\\x20b\\tc\nfile a\\x20b\\tc\nfile \\x00\nfile . \nfile\n",
@@ -150,7 +150,8 @@ static void test_nodes(void **state) {
 
 static void test_scalars(void **state) {
     (void)state;
-    assert_prints("stdin full\nstdout pty\nstderr closed\n", "stdin full\nstdout pty\nstderr closed\n");
+    assert_prints("stdin full\nstdout pty\nstderr closed\n",
+                  "stdin full\nstdout pty\nstderr closed\n");
     assert_prints("umask 1077\n", "umask 77\n");
     assert_prints("umask 22\ntime 500\nstdin null\nstdout pipe\n", "");
     assert_prints("umask 8\ntime x\nstdout tty\nlimit as\nlimit x 1\n", "");
@@ -216,13 +217,44 @@ static void test_on_top(void **state) {
 static void test_equal(void **state) {
     (void)state;
     static const char *const different[] = {
-        "", "arg x", "arg y", "arg x\narg", "argv0 x", "argv0 ", "env A=1", "env A=2",
-        "stdin pipe", "stdin pty", "stdin pipe\n|a", "stdin pipe\n+a", "stdin pipe\n|b",
-        "stdout pty", "stderr pty", "umask 0", "time 1", "cwd x", "limit core 0", "limit core 1",
-        "limit cpu 1", "signal INT after 1", "signal INT after 2", "signal HUP after 1", "file x",
-        "dir x", "fifo x", "symlink x y", "symlink x z", "file x mode=644", "file x mode=0",
-        "file x mtime=0", "file x size=0", "file x size=1", "file x\n|a", "file x\n|a\n|b",
-        "file x\n*2|a", "file y",
+        "",
+        "arg x",
+        "arg y",
+        "arg x\narg",
+        "argv0 x",
+        "argv0 ",
+        "env A=1",
+        "env A=2",
+        "stdin pipe",
+        "stdin pty",
+        "stdin pipe\n|a",
+        "stdin pipe\n+a",
+        "stdin pipe\n|b",
+        "stdout pty",
+        "stderr pty",
+        "umask 0",
+        "time 1",
+        "cwd x",
+        "limit core 0",
+        "limit core 1",
+        "limit cpu 1",
+        "signal INT after 1",
+        "signal INT after 2",
+        "signal HUP after 1",
+        "file x",
+        "dir x",
+        "fifo x",
+        "symlink x y",
+        "symlink x z",
+        "file x mode=644",
+        "file x mode=0",
+        "file x mtime=0",
+        "file x size=0",
+        "file x size=1",
+        "file x\n|a",
+        "file x\n|a\n|b",
+        "file x\n*2|a",
+        "file y",
     };
     size_t n = sizeof different / sizeof *different;
 
@@ -256,7 +288,8 @@ static void test_bounds(void **state) {
     assert_int_equal(s->n_signals, SR_SIGNALS_MAX);
     assert_stable(big, n);
 
-    s = read_text("stdin file\n*9999999999999|12345678901234\nfile a\n*9|12345678901234567890\n|x\n");
+    s = read_text(
+        "stdin file\n*9999999999999|12345678901234\nfile a\n*9|12345678901234567890\n|x\n");
     assert_true(sr_content_size(s, s->input) <= SR_CONTENT_MAX);
     assert_int_equal(s->segments[0].repeat, SR_CONTENT_MAX / 15);
 
@@ -279,7 +312,8 @@ static void test_bounds(void **state) {
 
 static void test_small_arena(void **state) {
     (void)state;
-    static const char text[] = "arg one\nfile name\n|12345\n|678\n*2|x\nsymlink a bcd\nenv A=1\ncwd x\n";
+    static const char text[] =
+        "arg one\nfile name\n|12345\n|678\n*2|x\nsymlink a bcd\nenv A=1\ncwd x\n";
 
     for (size_t size = 0; size < 80; size++) {
         struct held *h = &held[2];
@@ -320,12 +354,16 @@ static uint32_t below(uint32_t n) {
 
 static size_t random_text(char *out, size_t cap) {
     static const char *const pieces[] = {
-        "arg ", "argv0 ", "env ", "env A=", "env LD_", "stdin ", "stdout ", "stderr ", "file ",
-        "dir ", "symlink ", "fifo ", "|", "+", "*3|", "*2+", "*9999999|", "cwd ", "umask ",
-        "limit ", "signal ", "time ", "reset\n", "#", "pty", "pipe", "file", "null", " mode=",
-        " mtime=-", " size=", "as ", "core ", "unlimited", "INT", " after ", "7", "0", "99999999999",
-        "\\n", "\\x00", "\\x20", "\\xff", "\\", "\\\\", "/", "..", ".", "a", "b/c", " ", "\t", "\r",
-        "\n", "\n", "\n", "\n", "\n|", "\n+", "\nfile a\n", "\nfile b\n", "\narg ", "k", "M"};
+        "arg ",    "argv0 ",   "env ",      "env A=",      "env LD_",    "stdin ",    "stdout ",
+        "stderr ", "file ",    "dir ",      "symlink ",    "fifo ",      "|",         "+",
+        "*3|",     "*2+",      "*9999999|", "cwd ",        "umask ",     "limit ",    "signal ",
+        "time ",   "reset\n",  "#",         "pty",         "pipe",       "file",      "null",
+        " mode=",  " mtime=-", " size=",    "as ",         "core ",      "unlimited", "INT",
+        " after ", "7",        "0",         "99999999999", "\\n",        "\\x00",     "\\x20",
+        "\\xff",   "\\",       "\\\\",      "/",           "..",         ".",         "a",
+        "b/c",     " ",        "\t",        "\r",          "\n",         "\n",        "\n",
+        "\n",      "\n|",      "\n+",       "\nfile a\n",  "\nfile b\n", "\narg ",    "k",
+        "M"};
     size_t n = 0, want = 1 + below(60);
 
     while (want-- && n + 32 < cap) {
@@ -350,7 +388,8 @@ static void test_mutated_is_stable(void **state) {
     (void)state;
     static const char good[] =
         "arg -u\narg a b\nenv LC_ALL=C.UTF-8\nstdin pipe\n|typed\n+x\\x00y\nstdout pty\ncwd d/e\n"
-        "umask 77\nfile a mode=600 mtime=-7 size=12\n|one\n*3|two\n+end\nsymlink l a/b\nfifo p\n|q\n"
+        "umask 77\nfile a mode=600 mtime=-7 size=12\n|one\n*3|two\n+end\nsymlink l a/b\nfifo "
+        "p\n|q\n"
         "limit as 64M\nsignal INT after 3\ntime 900\n";
     for (int i = 0; i < 60000; i++) {
         size_t n = sizeof good - 1;
@@ -395,11 +434,26 @@ static void assert_quick(const char *line, size_t len) {
 
 static void test_large_is_quick(void **state) {
     (void)state;
-    static const char *const lines[] = {"\n", "reset\n", "arg\n", "env A=1\n", "file a/b/c\n|x\n",
-                                        "file\n", "|x\n", "\\", "#", "stdin pipe\n|x\n", "/", "\xff",
-                                        "env A=1\nstdin pty\n|\n|", "limit as 1\n", "signal 1 after 9\n",
-                                        "*9+x\n", "*", "\\x00"};
-    static const char *const starts[] = {"", "stdin pipe\n", "stdin pipe\n|", "arg ", "file ", "cwd "};
+    static const char *const lines[] = {"\n",
+                                        "reset\n",
+                                        "arg\n",
+                                        "env A=1\n",
+                                        "file a/b/c\n|x\n",
+                                        "file\n",
+                                        "|x\n",
+                                        "\\",
+                                        "#",
+                                        "stdin pipe\n|x\n",
+                                        "/",
+                                        "\xff",
+                                        "env A=1\nstdin pty\n|\n|",
+                                        "limit as 1\n",
+                                        "signal 1 after 9\n",
+                                        "*9+x\n",
+                                        "*",
+                                        "\\x00"};
+    static const char *const starts[] = {"",     "stdin pipe\n", "stdin pipe\n|",
+                                         "arg ", "file ",        "cwd "};
 
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         char line[64];
