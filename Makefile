@@ -11,12 +11,16 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 B       ?= build
-CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
 PKGS    := libseccomp libelf libdw jansson sqlite3
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wpointer-arith -Wwrite-strings
 CPPF    := -Iinclude -Itracer -Iharness -D_GNU_SOURCE
 CFLAGS  ?= -O2 -g
+DEMO_TIME ?= 60s
+DEMO_DIR  ?= results/local/demo-$(shell date +%Y%m%d-%H%M%S)
 EXTRA   ?=
 ALLC     = $(CFLAGS) $(EXTRA) -std=gnu11 $(WARN) $(CPPF)
 
@@ -42,16 +46,42 @@ FUZZ_BIN  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_C))
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
 
-.PHONY: all deps demo check unit integration programs fuzz lint sanitize bench install clean tests-build FORCE
+.PHONY: all build deps demo check lint unit sanitize bench install clean
 
 all: deps
 	@$(MAKE) --no-print-directory build
 
-.PHONY: build
 build: $(B)/sysreach $(B)/libsysreach-hook.so $(B)/libsysreach-mutator.so
 
+# Debian packages that are missing are installed, through sudo where that is needed.
 deps:
-	@tests/../harness/deps.sh
+	@harness/deps.sh build
+
+# The main job, short: a campaign on the machine's own diff, and its report.
+demo: all
+	$(B)/sysreach fuzz -t $(DEMO_TIME) -o $(DEMO_DIR) diff
+	$(B)/sysreach report $(DEMO_DIR)
+
+check: all
+	@harness/deps.sh test
+	@B=$(B) MAKE="$(MAKE)" tests/run.sh
+
+lint:
+	@harness/deps.sh test
+	@B=$(B) tests/lint.sh
+
+unit: $(UNIT_BIN)
+	@for t in $(UNIT_BIN); do $$t || exit 1; done
+
+# Everything that is not preloaded, under ASan and UBSan: the unit tests and the parsers' fuzzers.
+sanitize:
+	@harness/deps.sh test
+	@MAKE="$(MAKE)" tests/sanitize.sh
+
+# Ratios, side by side and interleaved; never part of a test.
+bench: all $(B)/drive
+	@harness/deps.sh test
+	@B=$(B) tests/bench/bench.py
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -74,6 +104,25 @@ $(B)/unit/%: tests/unit/%.c $(LIB_O) $(MUT_O) $(CORE_O)
 $(B)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(CORE_O)
 	@mkdir -p $(@D)
 	$(CC) $(ALLC) $(PKG_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB_O) $(CORE_O) $(PKG_LIBS)
+
+$(B)/drive: tests/bench/drive.c
+	@mkdir -p $(@D)
+	$(CC) $(ALLC) -o $@ $<
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/sysreach
+	install -d $(DESTDIR)$(PREFIX)/share/sysreach/targets $(DESTDIR)$(PREFIX)/share/sysreach/seeds
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -d $(DESTDIR)$(PREFIX)/share/doc/sysreach
+	install -m 755 $(B)/sysreach $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(B)/libsysreach-hook.so $(B)/libsysreach-mutator.so \
+		$(DESTDIR)$(PREFIX)/lib/sysreach/
+	install -m 644 harness/targets/* $(DESTDIR)$(PREFIX)/share/sysreach/targets/
+	cp -R seeds/. $(DESTDIR)$(PREFIX)/share/sysreach/seeds/
+	install -m 755 harness/build-instrumented.sh harness/deps.sh $(DESTDIR)$(PREFIX)/share/sysreach/
+	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 README.md NEWS LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/sysreach/
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 

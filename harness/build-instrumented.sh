@@ -15,6 +15,8 @@
 set -euo pipefail
 umask 022
 export LC_ALL=C.UTF-8
+# The caller's settings of compilers would make it another program.
+unset "${!AFL_@}" "${!CONFIG_@}" CFLAGS CPPFLAGS LDFLAGS MAKEFLAGS CXX
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -52,8 +54,9 @@ command -v dpkg-query >/dev/null ||
 
 # A merged /usr has two names for a file, and dpkg knows just one of them.
 owns_program() {
+    # No grep -q: it would end before dpkg-query and the pipe would fail.
     dpkg-query -L "$package" 2>/dev/null |
-        grep -qxF -e "$program" -e "${program#/usr}" -e "/usr$program"
+        grep -xF -e "$program" -e "${program#/usr}" -e "/usr$program" >/dev/null
 }
 
 # shellcheck disable=SC2016 # the ${} are dpkg-query's
@@ -75,8 +78,8 @@ mkdir -p -- "$cache" 2>/dev/null || die 3 "cannot make the folder $cache; set XD
 cache=$(cd -- "$cache" && pwd)
 [ -w "$cache" ] || die 3 "cannot write to $cache; set XDG_CACHE_HOME"
 result=$cache/$package-${version//:/_}/$name
-# afl-clang-fast says its version in the first line, with colours.
-compiler=$(AFL_QUIET=1 afl-clang-fast --version 2>/dev/null | head -n 1)
+compiler=$(AFL_QUIET=1 afl-clang-fast --version 2>/dev/null | sed -n 1p) ||
+    die 3 "afl-clang-fast does not run; as root: apt-get install --reinstall afl++ clang"
 # shellcheck disable=SC2016
 compiler="afl++ $(dpkg-query -W -f '${Version}' afl++), $compiler"
 recipe=$(cat -- "${BASH_SOURCE[0]}" ${steps:+"$steps"} | sha256sum | cut -d ' ' -f 1)
@@ -101,8 +104,10 @@ if ! flock -n 9; then
     is_ready && finish
 fi
 
-work=$(mktemp -d "$cache/.work.XXXXXX")
+work=$result.work
 log=$result.log
+rm -rf -- "$work" # of a build that was killed
+mkdir -- "$work"
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 : >"$log"
@@ -146,7 +151,9 @@ configure_apt() {
     eval "$(apt-config shell list Dir::Etc::sourcelist/f parts Dir::Etc::sourceparts/d)"
     mkdir -p "$dir/lists/partial" "$dir/archives/partial" "$work/sources.d"
     for from in "$list" "$parts"/*.list "$parts"/*.sources; do
-        [ -r "$from" ] && [ -f "$from" ] || continue
+        if [ ! -f "$from" ] || [ ! -r "$from" ]; then
+            continue
+        fi
         file=$work/sources.d/${from##*/}
         case $from in
             *.sources) sources_of_deb822 "$from" >"$file" ;;
@@ -226,8 +233,6 @@ run_build() {
     flags=$(cd "$work/source" && dpkg-buildflags --export=sh)
     mkdir "$work/tmp"
     (
-        # Nothing of the caller's AFL_* or compiler settings.
-        unset "${!AFL_@}" "${!CONFIG_@}" MAKEFLAGS CXX
         eval "$flags"
         export CC=afl-clang-fast CPPFLAGS="$CPPFLAGS -include $work/same-program.h"
         export AFL_QUIET=1 AFL_DONT_OPTIMIZE=1 # else it puts -O3 after Debian's -O2
@@ -261,8 +266,10 @@ if [ "$build_status" -ne 0 ]; then
 fi
 
 from=$work/source/$built
-[ -f "$from" ] && [ -x "$from" ] || fail "the build of $source left no program at $built"
-nm -D -- "$from" 2>>"$log" | grep -q ' __afl_area_ptr$' ||
+if [ ! -f "$from" ] || [ ! -x "$from" ]; then
+    fail "the build of $source left no program at $built"
+fi
+nm -D -- "$from" 2>>"$log" | grep ' __afl_area_ptr$' >/dev/null ||
     fail "$built of $source is not an instrumented ELF program"
 
 # ---- the result ---------------------------------------------------------------------------------

@@ -132,8 +132,8 @@ int sr_campaign_open(const char *dir, struct sr_campaign *out) {
         sr_error("%s: %s; name the folder of a campaign", dir, strerror(errno));
         return -1;
     }
-    text = sr_campaign_path(out, SR_DIR_CONF, path) ? sr_file_read(path, CONF_BYTES_MAX, NULL)
-                                                    : NULL;
+    text =
+        sr_campaign_path(out, SR_DIR_CONF, path) ? sr_file_read(path, CONF_BYTES_MAX, NULL) : NULL;
     if (!text) {
         sr_error("%s: no campaign folder: %s: %s; `sysreach fuzz` makes one", dir, SR_DIR_CONF,
                  strerror(errno));
@@ -185,8 +185,8 @@ int sr_campaign_save(const struct sr_campaign *c) {
     if (fclose(f)) {
         err = -ENOMEM;
     } else {
-        err = sr_campaign_path(c, SR_DIR_CONF, path) ? sr_file_write(path, text, len)
-                                                     : -ENAMETOOLONG;
+        err =
+            sr_campaign_path(c, SR_DIR_CONF, path) ? sr_file_write(path, text, len) : -ENAMETOOLONG;
     }
     free(text);
     return err;
@@ -247,7 +247,7 @@ const char *sr_time_print(uint64_t ms, char buf[32]) {
     return buf;
 }
 
-uint64_t sr_now_ms(void) {
+uint64_t sr_epoch_ms(void) {
     struct timespec t;
 
     clock_gettime(CLOCK_REALTIME, &t);

@@ -64,7 +64,7 @@ bool sr_time_parse(const char *text, uint64_t *ms);
 
 /* "01:02:03", days in front where there are any. */
 const char *sr_time_print(uint64_t ms, char buf[32]);
-uint64_t sr_now_ms(void); /* since the epoch */
+uint64_t sr_epoch_ms(void); /* since the epoch */
 
 /* The calls of all images together, start-up included; and of one image. */
 struct sr_set sr_union_all(const struct sr_union *u);

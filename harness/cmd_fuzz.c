@@ -88,8 +88,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         o->is_command = state->quoted && state->quoted <= state->next;
         return 0;
     case ARGP_KEY_END:
-        if (o->resume && (o->n_words || o->dir || o->seeds || o->instances || o->has_seed ||
-                          o->instrumented))
+        if (o->resume &&
+            (o->n_words || o->dir || o->seeds || o->instances || o->has_seed || o->instrumented))
             argp_error(state, "--resume goes with -t and -E only: the rest is in the folder");
         if (!o->resume && !o->n_words)
             argp_error(state, "name a target, or a program after --");
@@ -102,13 +102,17 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp argp = {
-    options, parse, "TARGET\n-- PROGRAM [ARG...]\n--resume DIR",
+    options,
+    parse,
+    "TARGET\n-- PROGRAM [ARG...]\n--resume DIR",
     "Runs a campaign: AFL++ drives a program with ever new inputs, every system call is recorded, "
     "each new one is printed at once with the input that made it.\v"
     "TARGET is a target's name or the path of a target file. In ARG, @@ stands for a file that "
     "holds the input; without @@ the input comes from stdin. Ctrl-C ends a campaign, Ctrl-C twice "
     "without waiting for replays.",
-    NULL, NULL, NULL};
+    NULL,
+    NULL,
+    NULL};
 
 static const char *why_end(const struct sr_fuzz *f) {
     if (interrupted)

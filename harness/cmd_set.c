@@ -301,7 +301,7 @@ static int run_names(const struct request *r) {
     int status = SR_EXIT_OK;
 
     for (int i = 0; i < r->n_args; i++) {
-        struct sr_setfile_error err;
+        struct sr_setfile_error err = {""};
         const char *arg = r->args[i];
         struct sr_call c;
 

@@ -14,7 +14,7 @@
 
 #include "sysreach/set.h"
 
-#define SR_REPLAYS       10
+#define SR_REPLAYS        10
 #define SR_REPLAYS_STEADY 9 /* a call is steady when this many of SR_REPLAYS made it again */
 
 enum sr_state {
@@ -46,7 +46,8 @@ bool sr_discovery_parse_name(const char *name, unsigned *image, struct sr_call *
 /* Fills in a discovery from its folder; false when the name or the evidence is none. */
 bool sr_discovery_read(const char *discoveries_dir, const char *name, struct sr_discovery *out);
 
-/* All of a folder, by time; *out is malloc'ed. Returns how many, or -1: the folder is unreadable. */
+/* All of a folder, by time; *out is malloc'ed. Returns how many, or -1: the folder is unreadable.
+ */
 long sr_discoveries_scan(const char *discoveries_dir, struct sr_discovery **out);
 
 #endif

@@ -44,6 +44,8 @@ struct sr_instance {
     uint64_t finished_before; /* inputs finished when it was last started */
     int inputs_fd;
     struct sr_input_tail *tail;
+    int64_t errors_seen; /* bytes of the hook's error file */
+    uint64_t errors_said_ms;
 };
 
 struct sr_fuzz {
@@ -76,8 +78,8 @@ struct sr_fuzz {
 
     uint64_t problems; /* write errors and the like, reported as they came */
     uint64_t images_stored;
-    bool live;           /* stderr is a terminal: one line, rewritten */
-    uint64_t line_ms;    /* when a progress line is next due */
+    bool live;        /* stderr is a terminal: one line, rewritten */
+    uint64_t line_ms; /* when a progress line is next due */
     uint64_t rate_ms, rate_execs;
     double rate;
     uint64_t disk_checked_ms, store_said_ms, store_errors;
@@ -104,8 +106,8 @@ void sr_fuzz_close(struct sr_fuzz *f, const char *reason);
 int sr_fuzz_check_system(struct sr_fuzz *f);
 int sr_fuzz_check_program(const char *path);
 
-/* Fills DIR/seeds; how many, or -1 with the reason printed. from: NULL for one minimal seed. */
-long sr_fuzz_seeds(struct sr_fuzz *f, const char *from);
+/* Fills DIR/seeds. Exit status, the reason printed. from: NULL for one minimal seed. */
+int sr_fuzz_seeds(struct sr_fuzz *f, const char *from);
 /* PROGRAM's arguments as scenario lines into DIR/base.scn. 0 or a negative errno. */
 int sr_fuzz_base_of_command(struct sr_fuzz *f);
 

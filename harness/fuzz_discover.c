@@ -146,8 +146,7 @@ static void merge_replays(struct sr_fuzz *f, const struct sr_batch *b) {
 
             if (slot < 0)
                 continue;
-            struct sr_set calls =
-                sr_set_minus(&r->images[k].calls, &f->u->images[slot].startup);
+            struct sr_set calls = sr_set_minus(&r->images[k].calls, &f->u->images[slot].startup);
             sr_set_merge(&f->u->images[slot].calls, &calls);
         }
     }
@@ -167,8 +166,10 @@ static bool record_has(const struct sr_union *names, const struct sr_input_recor
 static bool replay_batch(struct sr_fuzz *f, struct outcome out[SR_FUZZ_BATCH]) {
     static char paths[SR_FUZZ_BATCH][PATH_MAX];
     char base[PATH_MAX], name[NAME_MAX + 1], *scenarios[SR_FUZZ_BATCH];
-    struct sr_runner runner = {f->c.program, sr_campaign_path(&f->c, SR_DIR_BASE, base), NULL,
-                               SR_REPLAYS, f->c.grace_ms};
+    struct sr_runner runner = {.program = f->c.program,
+                               .base = sr_campaign_path(&f->c, SR_DIR_BASE, base),
+                               .times = SR_REPLAYS,
+                               .grace_ms = f->c.grace_ms};
     struct sr_batch batch;
 
     for (size_t i = 0; i < f->replay.n; i++) {
@@ -189,8 +190,8 @@ static bool replay_batch(struct sr_fuzz *f, struct outcome out[SR_FUZZ_BATCH]) {
 
         for (size_t k = i * SR_REPLAYS; k < (i + 1) * SR_REPLAYS && k < batch.n_records; k++) {
             out[i].replays += batch.records[k] != NULL;
-            out[i].replayed += batch.records[k] && image &&
-                               record_has(batch.u, batch.records[k], image, d->call);
+            out[i].replayed +=
+                batch.records[k] && image && record_has(batch.u, batch.records[k], image, d->call);
         }
     }
     if (f->c.instrumented)

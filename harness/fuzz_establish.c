@@ -24,8 +24,10 @@
 #define PROGRAM_BYTES_MAX (512u << 20)
 
 static struct sr_runner runner_of(const struct sr_fuzz *f, char base[PATH_MAX]) {
-    return (struct sr_runner){f->c.program, sr_campaign_path(&f->c, SR_DIR_BASE, base), NULL, 1,
-                              f->c.grace_ms};
+    return (struct sr_runner){.program = f->c.program,
+                              .base = sr_campaign_path(&f->c, SR_DIR_BASE, base),
+                              .times = 1,
+                              .grace_ms = f->c.grace_ms};
 }
 
 /* The program up to main: the same for every input. */
@@ -33,7 +35,8 @@ static int record_startup(struct sr_fuzz *f) {
     char path[PATH_MAX], base[PATH_MAX], *scenarios[] = {path};
     struct sr_runner runner = runner_of(f, base);
     struct sr_batch batch;
-    int err = sr_campaign_path(&f->c, EMPTY_SEED, path) ? sr_file_write(path, "", 0) : -ENAMETOOLONG;
+    int err =
+        sr_campaign_path(&f->c, EMPTY_SEED, path) ? sr_file_write(path, "", 0) : -ENAMETOOLONG;
 
     if (err) {
         sr_error("%s/%s: %s", f->c.dir, EMPTY_SEED, strerror(-err));
@@ -95,8 +98,8 @@ static int record_seeds(struct sr_fuzz *f) {
     struct sr_runner runner = runner_of(f, base);
     struct dirent **names = NULL;
     struct sr_batch batch;
-    int n = sr_campaign_path(&f->c, SR_DIR_SEEDS, dir) ? scandir(dir, &names, no_dots, alphasort)
-                                                        : -1;
+    int n =
+        sr_campaign_path(&f->c, SR_DIR_SEEDS, dir) ? scandir(dir, &names, no_dots, alphasort) : -1;
     int err = n > 0 && (paths = calloc((size_t)n, sizeof *paths)) ? 0 : -1;
 
     for (int i = 0; i < n && !err; i++)

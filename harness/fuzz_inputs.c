@@ -16,10 +16,10 @@
 #include "fuzz.h"
 #include "layout.h"
 
-#define TRIES_MAX    60        /* seconds that a file waits for its record */
-#define INPUT_BYTES  (2u << 20)
-#define CHUNK        (1u << 20)
-#define TICK_BYTES   (64u << 20) /* read in one go at most */
+#define TRIES_MAX   60 /* seconds that a file waits for its record */
+#define INPUT_BYTES (2u << 20)
+#define CHUNK       (1u << 20)
+#define TICK_BYTES  (64u << 20) /* read in one go at most */
 
 struct place { /* where the log has an input's record */
     uint64_t hash;
@@ -72,7 +72,8 @@ static bool plausible(const struct sr_input_record *r) {
 }
 
 /* Takes in the whole records of a piece of the log; returns how many bytes are done with. A cut
- * record in the middle (its writer was killed, another one went on) is skipped to the next magic. */
+ * record in the middle (its writer was killed, another one went on) is skipped to the next magic.
+ */
 static size_t scan(struct sr_input_tail *t, const char *buf, size_t len) {
     size_t at = 0;
 

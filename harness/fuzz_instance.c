@@ -23,9 +23,9 @@
 #include "layout.h"
 #include "paths.h"
 
-#define STRIKES_MAX   5           /* restarts in a row without a new input */
-#define STOP_MS       5000        /* afl-fuzz's time to write its statistics */
-#define LOG_BYTES_MAX (4l << 20)
+#define STRIKES_MAX    5    /* restarts in a row without a new input */
+#define STOP_MS        5000 /* afl-fuzz's time to write its statistics */
+#define LOG_BYTES_MAX  (4l << 20)
 #define LOG_BYTES_KEPT (256l << 10)
 #define TAIL_LINES     12
 #define WORDS_MAX      40

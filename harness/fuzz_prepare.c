@@ -15,11 +15,14 @@
 
 #include "commands.h"
 #include "fuzz.h"
+#include "instrument.h"
 #include "layout.h"
 #include "paths.h"
 #include "target.h"
 
 #define REFERENCE_BYTES_MAX (4u << 20)
+#define INSTRUMENT_SCRIPT   "build-instrumented.sh"
+#define INSTRUMENTED_MAP    (1u << 20) /* room; afl-fuzz takes the size that the hook announces */
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
     (void)st;
@@ -53,8 +56,8 @@ static const char *base_name(const char *path) {
 
 /* The folder itself: new, or there and empty. */
 static int make_campaign_dir(struct sr_fuzz *f) {
-    static const char *const parts[] = {SR_DIR_SEEDS,       SR_DIR_AFL, SR_DIR_HOOK,
-                                        SR_DIR_DISCOVERIES, SR_DIR_LOG};
+    static const char *const parts[] = {SR_DIR_SEEDS, SR_DIR_AFL, SR_DIR_HOOK, SR_DIR_DISCOVERIES,
+                                        SR_DIR_LOG};
     char dir[PATH_MAX], path[PATH_MAX], stamp[32];
     time_t now = time(NULL);
     struct tm tm;
@@ -71,9 +74,9 @@ static int make_campaign_dir(struct sr_fuzz *f) {
         return SR_EXIT_USAGE;
     }
     bool new = access(dir, F_OK) != 0;
-    if (!new && rmdir(dir)) {
-        sr_error("%s: is there already; go on with it (--resume %s) or choose another one (-o)", dir,
-                 dir);
+    if (!new &&rmdir(dir)) {
+        sr_error("%s: is there already; go on with it (--resume %s) or choose another one (-o)",
+                 dir, dir);
         return SR_EXIT_USAGE;
     }
     err = make_folders(dir);
@@ -131,9 +134,10 @@ static int read_target(struct sr_fuzz *f, struct sr_target *t, char *path) {
     if (strchr(word, '/')) {
         snprintf(path, PATH_MAX, "%s", word);
     } else if (sr_paths_target(word, path, PATH_MAX)) {
-        sr_error("no target '%s'; a path to a target file needs a '/', and a program without one is "
-                 "fuzzed with: sysreach fuzz -- %s ARGS",
-                 word, word);
+        sr_error(
+            "no target '%s'; a path to a target file needs a '/', and a program without one is "
+            "fuzzed with: sysreach fuzz -- %s ARGS",
+            word, word);
         return SR_EXIT_USAGE;
     }
     if (sr_target_read(path, t, err, sizeof err)) {
@@ -187,11 +191,9 @@ static int fill(struct sr_fuzz *f, const struct sr_target *t, const char *target
         sr_error("%s/%s: %s", f->c.dir, SR_DIR_BASE, strerror(-err));
         return SR_EXIT_ENV;
     }
-    if (sr_fuzz_seeds(f, seeds_of(f, t, path)) < 0)
-        return SR_EXIT_USAGE;
-    if ((status = make_unions(f)))
+    if ((status = sr_fuzz_seeds(f, seeds_of(f, t, path))) || (status = make_unions(f)))
         return status;
-    f->c.created_ms = sr_now_ms();
+    f->c.created_ms = sr_epoch_ms();
     err = sr_campaign_save(&f->c);
     if (err) {
         sr_error("%s/%s: %s", f->c.dir, SR_DIR_CONF, strerror(-err));
@@ -228,7 +230,7 @@ static void begin_run(struct sr_fuzz *f) {
     for (unsigned i = 0; i < SR_IMAGES_MAX; i++)
         if (sr_union_image_path(f->hooked, i))
             sr_store_image(f->store, i, sr_union_image_path(f->hooked, i));
-    f->run = sr_store_run_begin(f->store, sr_now_ms(), f->offset_ms);
+    f->run = sr_store_run_begin(f->store, sr_epoch_ms(), f->offset_ms);
     sr_store_commit(f->store);
 }
 
@@ -253,6 +255,28 @@ static int write_hook_confs(struct sr_fuzz *f) {
     return SR_EXIT_OK;
 }
 
+/* The build with afl-clang-fast that the instances run in place of the program. */
+static int build_instrumented(struct sr_fuzz *f, const struct sr_target *t) {
+    char script[PATH_MAX], depends[4096] = "";
+    size_t at = 0;
+
+    if (f->options.is_command || !t->package || !t->built) {
+        sr_error("--instrumented needs a target file with `package` and `built`; without it the "
+                 "stock binary is fuzzed");
+        return SR_EXIT_USAGE;
+    }
+    if (sr_paths_script(INSTRUMENT_SCRIPT, script, sizeof script)) {
+        sr_error("%s: %s; run `make install` again", script, strerror(errno));
+        return SR_EXIT_ENV;
+    }
+    for (size_t i = 0; i < t->depends.n && at < sizeof depends; i++)
+        at += (size_t)snprintf(depends + at, sizeof depends - at, "%s%s", i ? " " : "",
+                               t->depends.v[i]);
+    f->c.map_size = INSTRUMENTED_MAP;
+    return sr_instrument_build(script, f->c.program, t->package, t->built, at ? depends : NULL,
+                               f->c.execute, sizeof f->c.execute);
+}
+
 /* A new campaign, from the options to the folder with its sets. */
 static int prepare(struct sr_fuzz *f, struct sr_target *t) {
     char target_path[PATH_MAX] = "";
@@ -264,6 +288,8 @@ static int prepare(struct sr_fuzz *f, struct sr_target *t) {
         status = find_program(f, f->options.is_command ? f->options.words[0] : t->program);
     if (!status && sr_fuzz_check_system(f))
         status = SR_EXIT_ENV;
+    if (!status && f->c.instrumented)
+        status = build_instrumented(f, t);
     if (!status)
         status = make_campaign_dir(f);
     if (status)
@@ -381,7 +407,7 @@ int sr_fuzz_resume(struct sr_fuzz *f) {
 void sr_fuzz_close(struct sr_fuzz *f, const char *reason) {
     if (f->store) {
         sr_store_begin(f->store);
-        sr_store_run_end(f->store, f->run, sr_now_ms(), reason);
+        sr_store_run_end(f->store, f->run, sr_epoch_ms(), reason);
         sr_store_commit(f->store);
         sr_store_close(f->store);
     }

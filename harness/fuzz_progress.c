@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
@@ -17,6 +18,7 @@
 #define LINE_FIRST_MS   10000
 #define LINE_MS         60000
 #define DISK_LOW_BYTES  (64ull << 20)
+#define HOOK_ERRORS_MAX (16u << 20)
 
 uint64_t sr_fuzz_clock(void) {
     struct timespec t;
@@ -78,14 +80,36 @@ static void watch_store(struct sr_fuzz *f) {
     uint64_t errors = f->store ? sr_store_errors(f->store) : 0;
     uint64_t now = sr_fuzz_clock();
 
-    if (errors == f->store_errors ||
-        (f->store_said_ms && now - f->store_said_ms < LINE_MS))
+    if (errors == f->store_errors || (f->store_said_ms && now - f->store_said_ms < LINE_MS))
         return;
     f->store_said_ms = now;
-    sr_fuzz_problem(f, "%s/%s: %" PRIu64 " writes failed: %s; make room on the disk; discoveries "
-                       "and the set do not depend on it, the curve does",
+    sr_fuzz_problem(f,
+                    "%s/%s: %" PRIu64 " writes failed: %s; make room on the disk; discoveries "
+                    "and the set do not depend on it, the curve does",
                     f->c.dir, SR_DIR_DB, errors - f->store_errors, sr_store_error(f->store));
     f->store_errors = sr_store_errors(f->store);
+}
+
+/* What the hook could not do; it has no terminal to say it on. */
+static void watch_hook(struct sr_fuzz *f, struct sr_instance *in) {
+    char part[64], path[PATH_MAX], *text, *last;
+    struct stat st;
+
+    snprintf(part, sizeof part, "%s/%s.conf.error", SR_DIR_HOOK, in->name);
+    if (!sr_campaign_path(&f->c, part, path) || stat(path, &st) || st.st_size <= in->errors_seen ||
+        (in->errors_seen && sr_fuzz_clock() - in->errors_said_ms < LINE_MS))
+        return;
+    text = sr_file_read(path, HOOK_ERRORS_MAX, NULL);
+    if (text) {
+        if (*text)
+            text[strlen(text) - 1] = 0; /* the last newline */
+        last = strrchr(text, '\n');
+        sr_fuzz_problem(f, "instance %s: the hook says: %s; more in %s", in->name,
+                        last ? last + 1 : text, path);
+    }
+    free(text);
+    in->errors_seen = st.st_size;
+    in->errors_said_ms = sr_fuzz_clock();
 }
 
 static void store_sample(struct sr_fuzz *f) {
@@ -127,6 +151,8 @@ void sr_fuzz_sample(struct sr_fuzz *f) {
     f->rate_execs = execs;
     if (f->store)
         store_sample(f);
+    for (unsigned i = 0; i < f->c.instances; i++)
+        watch_hook(f, &f->instances[i]);
     watch_store(f);
     watch_disk(f);
 }

@@ -15,8 +15,8 @@
 #include "layout.h"
 #include "sysreach/scenario.h"
 
-#define SEEDS_MAX  100000
-#define INPUT_NAME "input"
+#define SEEDS_MAX    100000
+#define INPUT_NAME   "input"
 #define DEFAULT_PATH "PATH=/usr/local/bin:/usr/bin:/bin"
 
 static bool has_input_file(const struct sr_fuzz *f) {
@@ -81,7 +81,7 @@ int sr_fuzz_base_of_command(struct sr_fuzz *f) {
     if (!err)
         text = printed(s, &len);
     if (!err)
-        err = !text                                       ? -ENOMEM
+        err = !text                                        ? -ENOMEM
               : sr_campaign_path(&f->c, SR_DIR_BASE, path) ? sr_file_write(path, text, len)
                                                            : -ENAMETOOLONG;
     for (unsigned i = 0; s && i < s->n_args; i++)
@@ -153,8 +153,7 @@ static int take_seed(struct sr_fuzz *f, const char *from, const char *name) {
     } else if (!(text = wrapped(f, bytes, n, &len))) {
         sr_error("out of memory");
         result = -1;
-    } else if (len > SR_TEXT_MAX ||
-               snprintf(out, sizeof out, "%s.scn", name) >= (int)sizeof out) {
+    } else if (len > SR_TEXT_MAX || snprintf(out, sizeof out, "%s.scn", name) >= (int)sizeof out) {
         sr_error("seed %s left out: as a scenario it is longer than 1 MiB, or its name is too long",
                  path);
     } else {
@@ -169,18 +168,18 @@ static int no_dots(const struct dirent *e) {
     return e->d_name[0] != '.';
 }
 
-long sr_fuzz_seeds(struct sr_fuzz *f, const char *from) {
+int sr_fuzz_seeds(struct sr_fuzz *f, const char *from) {
     struct dirent **names = NULL;
     long seeds = 0;
 
     if (!from) {
         const char *text = has_input_file(f) ? "file " INPUT_NAME "\n|a\n" : "stdin pipe\n|a\n";
-        return write_seed(f, "minimal.scn", text, strlen(text)) ? -1 : 1;
+        return write_seed(f, "minimal.scn", text, strlen(text)) ? SR_EXIT_ENV : SR_EXIT_OK;
     }
     int n = scandir(from, &names, no_dots, alphasort);
     if (n < 0) {
         sr_error("%s: %s; -i wants a folder of seeds", from, strerror(errno));
-        return -1;
+        return SR_EXIT_USAGE;
     }
     for (int i = 0; i < n; i++) {
         char path[PATH_MAX];
@@ -196,7 +195,7 @@ long sr_fuzz_seeds(struct sr_fuzz *f, const char *from) {
     free(names);
     if (seeds == 0) {
         sr_error("%s: no seed in it; one file with one line is enough", from);
-        seeds = -1;
+        return SR_EXIT_USAGE;
     }
-    return seeds;
+    return seeds < 0 ? SR_EXIT_ENV : SR_EXIT_OK;
 }

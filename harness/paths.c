@@ -14,7 +14,7 @@
 
 static struct {
     bool known;
-    char self[PATH_MAX], lib[PATH_MAX], targets[PATH_MAX], seeds[PATH_MAX];
+    char self[PATH_MAX], lib[PATH_MAX], targets[PATH_MAX], seeds[PATH_MAX], scripts[PATH_MAX];
 } where;
 
 /* False when it does not fit. */
@@ -47,6 +47,7 @@ static bool has(const char *folder, const char *name) {
 static void source_tree(const char *root) {
     join(where.targets, sizeof where.targets, root, "harness/targets");
     join(where.seeds, sizeof where.seeds, root, "seeds");
+    join(where.scripts, sizeof where.scripts, root, "harness");
 }
 
 static void find(void) {
@@ -67,6 +68,7 @@ static void find(void) {
         join(where.lib, sizeof where.lib, folder, "lib/sysreach");
         join(where.targets, sizeof where.targets, folder, "share/sysreach/targets");
         join(where.seeds, sizeof where.seeds, folder, "share/sysreach/seeds");
+        memcpy(where.scripts, where.lib, sizeof where.scripts);
     } else if (has(folder, "harness/targets") || !getcwd(cwd, sizeof cwd)) {
         source_tree(folder);
     } else {
@@ -98,6 +100,11 @@ int sr_paths_target(const char *name, char *buf, size_t size) {
 int sr_paths_seeds(const char *name, char *buf, size_t size) {
     sr_paths_self();
     return existing(where.seeds, name, buf, size);
+}
+
+int sr_paths_script(const char *name, char *buf, size_t size) {
+    sr_paths_self();
+    return existing(where.scripts, name, buf, size);
 }
 
 static int resolve(const char *path, char *buf, size_t size) {

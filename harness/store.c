@@ -107,10 +107,9 @@ static bool is_empty(sqlite3 *db) {
 /* quick_check reads every page: a damaged file is found now, not at some later row. */
 static bool is_sound(sqlite3 *db) {
     sqlite3_stmt *st = NULL;
-    bool sound =
-        sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL) == SQLITE_OK &&
-        sqlite3_step(st) == SQLITE_ROW &&
-        strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
+    bool sound = sqlite3_prepare_v2(db, "PRAGMA quick_check(1)", -1, &st, NULL) == SQLITE_OK &&
+                 sqlite3_step(st) == SQLITE_ROW &&
+                 strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
 
     sqlite3_finalize(st);
     return sound;
@@ -138,8 +137,8 @@ static int open_to_read(const char *path, sqlite3 **db) {
     sqlite3_close(*db);
     n = (size_t)snprintf(uri, sizeof uri, "file:");
     for (const char *p = path; *p && n + 32 < sizeof uri; p++)
-        n += (size_t)snprintf(uri + n, sizeof uri - n,
-                              strchr("%?#", *p) ? "%%%02X" : "%c", (unsigned char)*p);
+        n += (size_t)snprintf(uri + n, sizeof uri - n, strchr("%?#", *p) ? "%%%02X" : "%c",
+                              (unsigned char)*p);
     snprintf(uri + n, sizeof uri - n, "?immutable=1");
     return sqlite3_open_v2(uri, db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 }
@@ -153,9 +152,9 @@ struct sr_store *sr_store_open(const char *path, enum sr_store_mode mode, char *
         return NULL;
     }
     s->writes = mode == SR_STORE_WRITE;
-    err = s->writes ? sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                                      NULL)
-                    : open_to_read(path, &s->db);
+    err = s->writes
+              ? sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL)
+              : open_to_read(path, &s->db);
     if (err != SQLITE_OK)
         goto bad;
     sqlite3_busy_timeout(s->db, 5000);
@@ -289,8 +288,8 @@ static void store_calls(struct sr_store *s, enum sr_statement which, int64_t id,
 }
 
 void sr_store_seed(struct sr_store *s, const char *name, const struct sr_input_record *r) {
-    int64_t id = run(s, SR_ST_SEED, "tiii", name, (int64_t)r->status, (int64_t)r->flags,
-                     (int64_t)r->calls);
+    int64_t id =
+        run(s, SR_ST_SEED, "tiii", name, (int64_t)r->status, (int64_t)r->flags, (int64_t)r->calls);
 
     store_calls(s, SR_ST_SEED_CALL, id, r);
 }

@@ -67,6 +67,8 @@ void sr_store_note(struct sr_store *s, uint64_t time_ms, const char *text);
 /* Readers. Arrays are malloc'ed; -1: it cannot be read. */
 uint64_t sr_store_elapsed(struct sr_store *s);
 uint64_t sr_store_campaign_time(struct sr_store *s, uint64_t epoch_ms);
+/* Why the last run ended; "": it did not, it runs or was killed. */
+void sr_store_last_end(struct sr_store *s, char *buf, size_t size);
 long sr_store_discoveries(struct sr_store *s, struct sr_discovery **out);
 long sr_store_samples(struct sr_store *s, struct sr_sample **out); /* instances summed up */
 long sr_store_count(struct sr_store *s, const char *table);

@@ -40,6 +40,15 @@ uint64_t sr_store_campaign_time(struct sr_store *s, uint64_t epoch_ms) {
     return (uint64_t)number(st, 0);
 }
 
+void sr_store_last_end(struct sr_store *s, char *buf, size_t size) {
+    sqlite3_stmt *st = query(s, "SELECT reason FROM runs ORDER BY id DESC LIMIT 1");
+
+    *buf = 0;
+    if (st && sqlite3_step(st) == SQLITE_ROW)
+        text_column(st, 0, buf, size);
+    sqlite3_finalize(st);
+}
+
 long sr_store_count(struct sr_store *s, const char *table) {
     char text[128];
 
@@ -153,7 +162,8 @@ static void each(struct sr_store *s, const char *text, sr_store_row *row, void *
     sqlite3_stmt *st = query(s, text);
 
     while (st && sqlite3_step(st) == SQLITE_ROW)
-        row(arg, (const char *)sqlite3_column_text(st, 0), (const char *)sqlite3_column_text(st, 1));
+        row(arg, (const char *)sqlite3_column_text(st, 0),
+            (const char *)sqlite3_column_text(st, 1));
     sqlite3_finalize(st);
 }
 

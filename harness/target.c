@@ -191,9 +191,10 @@ static int use_kind(struct reader *r, const char *name, size_t len) {
 }
 
 static int hex_digit(char c) {
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = memchr(digits, c, sizeof digits - 1);
 
-    return at ? (int)(at - digits) : -1;
+    return at ? (int)((at - digits) % 16) : -1;
 }
 
 /* Undoes the escapes of the scenario format in place; the new length. */
@@ -202,7 +203,8 @@ static size_t unescape(char *p, size_t len) {
     char *out = p;
 
     for (size_t i = 0; i < len; i++) {
-        const char *letter = p[i] == '\\' && i + 1 < len ? memchr(letters, p[i + 1], 5) : NULL;
+        const char *letter =
+            p[i] == '\\' && i + 1 < len ? memchr(letters, p[i + 1], sizeof letters - 1) : NULL;
         if (letter) {
             *out++ = bytes[letter - letters];
             i++;
@@ -254,7 +256,7 @@ static bool read_template(struct reader *r, char *p, size_t len, struct sr_templ
         if (open) {
             size_t inner = (size_t)(close - open) - 1;
             piece->kind = memchr(open + 1, '|', inner) ? use_alternatives(r, open + 1, inner)
-                                                   : use_kind(r, open + 1, inner);
+                                                       : use_kind(r, open + 1, inner);
         }
         if (!(piece->text = strndup(p, unescape(p, text))) || (open && piece->kind < 0))
             return no_memory(r);

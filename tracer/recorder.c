@@ -163,8 +163,11 @@ static void on_new(struct sr_recorder *r, struct sr_tracee *parent, bool maybe_t
     }
     t->pid = maybe_thread ? sr_tgid((pid_t)tid) : (pid_t)tid;
     t->first = t->pid == r->first;
-    t->image = from.image;
-    t->own_text = from.own_text;
+    /* wait4 may report the child's stops first, and it may have become another program by then. */
+    if (!t->execed) {
+        t->image = from.image;
+        t->own_text = from.own_text;
+    }
     t->syscall_mode = from.syscall_mode;
     if (r->live_max && r->live > r->live_max) {
         r->overflow = true;
@@ -189,6 +192,7 @@ static void on_exec(struct sr_recorder *r, struct sr_tracee *t) {
     }
     t->pid = t->tid;
     t->own_text = false;
+    t->execed = true;
     find_image(r, t);
     if (r->ops->object && t->image >= 0)
         sr_objects_mapped(r, t->tid, (unsigned)t->image);

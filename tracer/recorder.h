@@ -48,6 +48,7 @@ struct sr_tracee {
     pid_t tid, pid; /* tid 0: empty slot, -1: deleted */
     int32_t image;  /* -1: unknown */
     bool own_text, first, syscall_mode;
+    bool execed; /* runs another program than the one it was made by */
 };
 
 struct sr_recorder {

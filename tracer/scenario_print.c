@@ -237,7 +237,9 @@ uint64_t sr_content_size(const struct sr_scenario *s, struct sr_content c) {
 }
 
 static bool equal_str(struct sr_str a, struct sr_str b) {
-    return !a.p == !b.p && a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
+    if (!a.p || !b.p)
+        return a.p == b.p;
+    return a.len == b.len && !memcmp(a.p, b.p, a.len);
 }
 
 /* A place in a content: piece i of those before end, its round-th repetition, byte off. */

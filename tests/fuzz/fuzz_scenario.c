@@ -57,11 +57,15 @@ static size_t print(const struct sr_scenario *s, char **text) {
 
 static void check(const char *bytes, size_t len) {
     static struct sr_scenario a, b;
-    struct sr_arena arena_a = {.base = malloc(SR_ARENA_BYTES), .size = SR_ARENA_BYTES};
-    struct sr_arena arena_b = {.base = malloc(SR_ARENA_BYTES), .size = SR_ARENA_BYTES};
+    static struct sr_arena arena_a, arena_b;
     char *input = malloc(len + 1), *text_a, *text_b; /* of its own, so that ASan sees the end */
 
+    if (!arena_a.base) {
+        arena_a = (struct sr_arena){.base = malloc(SR_ARENA_BYTES), .size = SR_ARENA_BYTES};
+        arena_b = (struct sr_arena){.base = malloc(SR_ARENA_BYTES), .size = SR_ARENA_BYTES};
+    }
     require(arena_a.base && arena_b.base && input, "out of memory");
+    arena_a.used = arena_b.used = 0;
     memcpy(input, bytes, len);
     sr_scenario_init(&a);
     sr_scenario_parse(&a, &arena_a, input, len);
@@ -75,8 +79,6 @@ static void check(const char *bytes, size_t len) {
     free(text_b);
     free(text_a);
     free(input);
-    free(arena_b.base);
-    free(arena_a.base);
 }
 
 static void check_stream(FILE *f) {

@@ -124,7 +124,7 @@ static void test_names_round_trip(void **state) {
     }
 }
 
-/* In byte order, so that a capital or a # comes before letters whatever the locale. */
+/* In byte order, whatever the locale. */
 static void test_order(void **state) {
     struct sr_set set;
     struct sr_names names;
@@ -153,7 +153,7 @@ static int own_build_id(struct dl_phdr_info *info, size_t size, void *out) {
             const unsigned char *bits = (const void *)(p + sizeof *note + 4);
 
             if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4) {
-                for (unsigned k = 0; k < note->n_descsz; k++)
+                for (size_t k = 0; k < note->n_descsz; k++)
                     sprintf((char *)out + 2 * k, "%02x", bits[k]);
                 return 1;
             }

@@ -371,9 +371,7 @@ static size_t random_text(char *out, size_t cap) {
             out[n++] = (char)below(256);
             continue;
         }
-        const char *piece = pieces[below(sizeof pieces / sizeof *pieces)];
-        memcpy(out + n, piece, strlen(piece));
-        n += strlen(piece);
+        n += (size_t)sprintf(out + n, "%s", pieces[below(sizeof pieces / sizeof *pieces)]);
     }
     return n;
 }
@@ -463,14 +461,15 @@ static void test_large_is_quick(void **state) {
             assert_quick(line, (size_t)n);
         }
     }
+    static const char start[] = "stdin pipe\n|", next[] = "\n|";
     /* one content of a mebibyte: of text, and of bytes whose canonical text would be too long */
     for (int byte = 'a'; byte >= 0; byte -= 'a') {
         memset(big, byte, sizeof big);
-        memcpy(big, "stdin pipe\n|", 12);
+        memcpy(big, start, sizeof start - 1);
         assert_stable(big, SR_TEXT_MAX);
     }
     for (size_t i = 1000; i < sizeof big; i += 1000)
-        memcpy(big + i, "\n|", 2);
+        memcpy(big + i, next, sizeof next - 1);
     assert_stable(big, sizeof big);
     assert_true(sr_content_size(&held[0].s, held[0].s.input) > SR_TEXT_MAX / 5);
 }

@@ -37,7 +37,8 @@ static uint64_t mix(uint64_t h, uint64_t v) {
 }
 
 static uint64_t callers(const struct sr_hook *h, const struct sr_stop *stop, uint64_t hash) {
-    uint64_t words[WINDOW_WORDS];
+    /* Not on our stack: the next child would inherit it below main, and find old callers there. */
+    static uint64_t words[WINDOW_WORDS];
     struct iovec here = {words, sizeof words}, there = {(void *)stop->sp, sizeof words};
     long n = sr_sys(SYS_process_vm_readv, stop->tid, &here, 1, &there, 1, 0);
     int found = 0;

@@ -1,0 +1,179 @@
+/*
+ * The mutator's frame: reads the input as a scenario, applies one or a few edits, prints it.
+ *
+ * The table below is where the odds are: edits of arguments, files and content are common; what
+ * costs time or ends most runs early (limits, signals, fifos, terminals) is rare.
+ */
+#include "mutator.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edit.h"
+
+#define EDITS_MAX 8
+
+static const struct {
+    sr_edit_fn *run;
+    unsigned weight;
+} edits[] = {
+    {sr_edit_option, 150},
+    {sr_edit_operand, 40},
+    {sr_edit_arg_remove, 50},
+    {sr_edit_arg_again, 15},
+    {sr_edit_arg_swap, 20},
+    {sr_edit_arg_alter, 40},
+    {sr_edit_argv0, 2},
+    {sr_edit_env, 30},
+    {sr_edit_env_remove, 8},
+    {sr_edit_content_line, 120},
+    {sr_edit_content_equal, 25},
+    {sr_edit_content_alike, 50},
+    {sr_edit_content_repeat, 20},
+    {sr_edit_content_bytes, 25},
+    {sr_edit_content_end, 20},
+    {sr_edit_node_add, 40},
+    {sr_edit_node_remove, 25},
+    {sr_edit_node_again, 25},
+    {sr_edit_node_kind, 15},
+    {sr_edit_node_name, 15},
+    {sr_edit_node_mode, 12},
+    {sr_edit_node_size, 10},
+    {sr_edit_node_mtime, 10},
+    {sr_edit_node_target, 10},
+    {sr_edit_stdin, 20},
+    {sr_edit_output, 14},
+    {sr_edit_cwd, 6},
+    {sr_edit_umask, 3},
+    {sr_edit_limit, 5},
+    {sr_edit_signal, 5},
+    {sr_edit_time, 4},
+    {sr_edit_splice, 60},
+};
+
+#define EDITS (sizeof edits / sizeof *edits)
+
+struct mutator {
+    struct sr_target target;
+    struct sr_scenario s, other;
+    struct sr_arena arena, other_arena;
+    uint64_t rng;
+    unsigned total_weight;
+    char *out;
+    size_t out_size;
+};
+
+void *afl_custom_init(void *afl, unsigned seed) {
+    struct mutator *m = calloc(1, sizeof *m);
+    const char *path = getenv("SYSREACH_TARGET");
+    char err[1024];
+
+    (void)afl;
+    if (!m)
+        return NULL;
+    if (path && sr_target_read(path, &m->target, err, sizeof err)) {
+        fprintf(stderr, "sysreach: mutator: %s; going on without a target\n", err);
+        path = NULL;
+    }
+    m->arena = (struct sr_arena){.base = malloc(SR_ARENA_BYTES), .size = SR_ARENA_BYTES};
+    m->other_arena = (struct sr_arena){.base = malloc(SR_ARENA_BYTES), .size = SR_ARENA_BYTES};
+    if ((!path && sr_target_init(&m->target)) || !m->arena.base || !m->other_arena.base) {
+        afl_custom_deinit(m);
+        return NULL;
+    }
+    /* Spread the seed's few bits; the state must not be 0. */
+    m->rng = (seed + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    for (size_t i = 0; i < EDITS; i++)
+        m->total_weight += edits[i].weight;
+    return m;
+}
+
+void afl_custom_deinit(void *data) {
+    struct mutator *m = data;
+
+    sr_target_free(&m->target);
+    free(m->arena.base);
+    free(m->other_arena.base);
+    free(m->out);
+    free(m);
+}
+
+static void read_scenario(struct sr_scenario *s, struct sr_arena *arena, const uint8_t *text,
+                          size_t len) {
+    arena->used = 0;
+    sr_scenario_init(s);
+    sr_scenario_parse(s, arena, text, len);
+}
+
+/* Whether a line "reset" keeps the target's base away from this input. */
+static bool has_reset(const char *text, size_t len) {
+    static const char line[] = "\nreset\n";
+    size_t n = sizeof line - 1;
+
+    return (len >= n - 1 && !memcmp(text, line + 1, n - 1)) || memmem(text, len, line, n) != NULL;
+}
+
+static bool apply_one(struct mutator *m, struct sr_edit *e) {
+    unsigned at = sr_below(e, m->total_weight);
+    size_t i = 0;
+
+    while (at >= edits[i].weight)
+        at -= edits[i++].weight;
+    return edits[i].run(e);
+}
+
+static bool apply_edits(struct mutator *m, struct sr_edit *e) {
+    unsigned wanted = 1, done = 0;
+
+    while (wanted < EDITS_MAX && sr_one_in(e, 2))
+        wanted++;
+    /* An edit that has nothing to work on changes nothing: another one is tried, not for ever. */
+    for (unsigned tries = 0; done < wanted && tries < 4 * EDITS_MAX; tries++)
+        done += apply_one(m, e);
+    return done != 0;
+}
+
+/* The text into m->out; 0 when it is longer than max_size or there is no memory for it. */
+static size_t print(struct mutator *m, const struct sr_scenario *s, bool complete,
+                    size_t max_size) {
+    size_t len = sr_scenario_print(s, complete, m->out, m->out_size);
+
+    if (len > max_size)
+        return 0;
+    if (len > m->out_size) {
+        char *more = realloc(m->out, 2 * len);
+        if (!more)
+            return 0;
+        m->out = more;
+        m->out_size = 2 * len;
+        sr_scenario_print(s, complete, m->out, m->out_size);
+    }
+    return len;
+}
+
+size_t afl_custom_fuzz(void *data, uint8_t *buf, size_t size, uint8_t **out, uint8_t *add,
+                       size_t add_size, size_t max_size) {
+    struct mutator *m = data;
+    struct sr_edit e = {.s = &m->s, .arena = &m->arena, .target = &m->target, .rng = m->rng};
+
+    *out = buf; /* AFL++ wants some buffer, even where 0 bytes are returned: no input this time */
+    read_scenario(&m->s, &m->arena, buf, size);
+    if (add && add_size) {
+        read_scenario(&m->other, &m->other_arena, add, add_size);
+        e.other = &m->other;
+    }
+    bool changed = apply_edits(m, &e);
+    m->rng = e.rng;
+    if (!changed)
+        return 0;
+
+    bool complete = has_reset((const char *)buf, size);
+    size_t len = print(m, &m->s, complete, max_size);
+    if (!len)
+        return 0;
+    /* Once more, since edits need not care for floors, double names and the order of signals. */
+    read_scenario(&m->other, &m->other_arena, (const uint8_t *)m->out, len);
+    *out = (uint8_t *)m->out;
+    return print(m, &m->other, complete, max_size);
+}

@@ -1,0 +1,45 @@
+#!/bin/bash
+# Style and static analysis: clang-format, compiler warnings as errors, clang-tidy, cppcheck, shell
+# and manual pages. Any finding is a failure.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+B=${B:-build}
+failed=0
+mapfile -t sources < <(git ls-files '*.c' 2>/dev/null || find harness tracer tests -name '*.c')
+mapfile -t headers < <(git ls-files '*.h' 2>/dev/null || find include harness tracer tests -name '*.h')
+flags=(-std=gnu11 -Iinclude -Itracer -Iharness -D_GNU_SOURCE $(pkg-config --cflags libseccomp libelf libdw jansson sqlite3))
+
+check() { # NAME COMMAND...
+    local name=$1
+    shift
+    if "$@"; then echo "lint: $name: nothing found"; else
+        echo "lint: $name: see above"
+        failed=1
+    fi
+}
+
+warnings() {
+    make --no-print-directory -j"$(nproc)" build B="$B/lint" EXTRA=-Werror >"$B/lint.log" 2>&1 ||
+        { grep -E 'error|warning' "$B/lint.log"; return 1; }
+}
+
+tidy() {
+    mapfile -t ours < <(printf '%s\n' "${sources[@]}" | grep -v '^tests/programs/')
+    printf '%s\n' "${ours[@]}" |
+        xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- "${flags[@]}" 2>/dev/null |
+        grep -E 'warning:|error:' && return 1
+    return 0
+}
+
+mkdir -p "$B"
+check clang-format clang-format --dry-run --Werror "${sources[@]}" "${headers[@]}"
+check "compiler warnings" warnings
+check clang-tidy tidy
+check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j "$(nproc)" \
+    --enable=warning,performance,portability --suppress=missingIncludeSystem \
+    --suppress=unusedFunction -Iinclude -Itracer -Iharness harness tracer
+check "shell syntax" bash -n $(git ls-files '*.sh' 2>/dev/null || find . -name '*.sh')
+check "manual pages" bash -c 'for page in docs/man/*; do
+    out=$(LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
+    [[ -z $out ]] || { echo "$page: $out"; exit 1; }; done'
+exit $failed
