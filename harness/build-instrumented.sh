@@ -2,12 +2,12 @@
 # Builds an instrumented copy of an installed Debian program: the source of exactly the installed
 # version, compiled with afl-clang-fast.
 #
-#   build-instrumented.sh [-d "PACKAGE..."] [-s STEPS] PACKAGE PROGRAM BUILT CACHE
+#   build-instrumented.sh [-d "PACKAGE..."] [-b LINES] PACKAGE PROGRAM BUILT CACHE
 #
 # PACKAGE is the installed package that PROGRAM (an absolute path) belongs to, BUILT where the build
 # leaves the program in the source tree, CACHE a folder for results. -d: packages that the build
-# needs; installed where they are missing. -s: a bash script that is run in the source tree instead
-# of ./configure and make, with CC, CFLAGS, CPPFLAGS, LDFLAGS and JOBS set.
+# needs; installed where they are missing. -b: lines for bash that prepare the source tree for make
+# instead of ./configure; CC, CFLAGS, CPPFLAGS and LDFLAGS are set.
 # Prints the path of the built program: CACHE/PACKAGE-VERSION/NAME/NAME, with build.txt beside it.
 # A finished build is used again. Apart from -d's packages nothing of the system is changed: apt
 # works on lists and sources of its own below CACHE. Progress goes to stderr.
@@ -30,11 +30,11 @@ die() {
 sha256_of() { sha256sum -- "$1" | cut -d ' ' -f 1; }
 
 depends=()
-steps=
-while getopts d:s: option; do
+lines=
+while getopts d:b: option; do
     case $option in
         d) read -r -a depends <<<"$OPTARG" ;;
-        s) steps=$OPTARG ;;
+        b) lines=$OPTARG ;;
         *) exit 2 ;;
     esac
 done
@@ -45,7 +45,6 @@ name=${program##*/}
 [[ $package =~ ^[a-z0-9][a-z0-9+.-]*$ ]] || die 2 "'$package' is no package name"
 [[ $program = /* && -n $name ]] || die 2 "'$program' is no absolute path of a program"
 [[ $built != /* && /$built/ != */../* ]] || die 2 "'$built' does not lie in the source tree"
-[ -z "$steps" ] || [ -r "$steps" ] || die 2 "cannot read $steps"
 
 # ---- which version ------------------------------------------------------------------------------
 
@@ -82,7 +81,7 @@ compiler=$(AFL_QUIET=1 afl-clang-fast --version 2>/dev/null | sed -n 1p) ||
     die 3 "afl-clang-fast does not run; as root: apt-get install --reinstall afl++ clang"
 # shellcheck disable=SC2016
 compiler="afl++ $(dpkg-query -W -f '${Version}' afl++), $compiler"
-recipe=$(cat -- "${BASH_SOURCE[0]}" ${steps:+"$steps"} | sha256sum | cut -d ' ' -f 1)
+recipe=$({ cat -- "${BASH_SOURCE[0]}" && printf '%s' "$lines"; } | sha256sum | cut -d ' ' -f 1)
 
 field() { sed -n "s/^$1 //p" "$result/build.txt"; }
 is_ready() {
@@ -220,11 +219,6 @@ fetch_source() {
 configure_args=(--prefix=/usr --sysconfdir=/etc --localstatedir=/var --libexecdir=/usr/libexec
     --disable-dependency-tracking --disable-silent-rules)
 
-default_steps() {
-    ./configure "${configure_args[@]}"
-    make -j "$JOBS" MAKEINFO=true HELP2MAN=true
-}
-
 run_build() {
     local flags
 
@@ -236,23 +230,22 @@ run_build() {
         eval "$flags"
         export CC=afl-clang-fast CPPFLAGS="$CPPFLAGS -include $work/same-program.h"
         export AFL_QUIET=1 AFL_DONT_OPTIMIZE=1 # else it puts -O3 after Debian's -O2
-        export TMPDIR=$work/tmp HOME=$work JOBS
-        JOBS=$(nproc)
+        export TMPDIR=$work/tmp HOME=$work
         cd "$work/source"
         set -x
-        if [ -n "$steps" ]; then
-            bash -eu "$steps"
+        if [ -n "$lines" ]; then
+            bash -euc "$lines"
         else
-            default_steps
+            ./configure "${configure_args[@]}"
         fi
+        make -j "$(nproc)" MAKEINFO=true HELP2MAN=true
     ) >>"$log" 2>&1 </dev/null
 }
 
 begin=$SECONDS
-[ -z "$steps" ] || steps=$(realpath -- "$steps")
 fetch_source
-[ -n "$steps" ] || [ -x "$work/source/configure" ] ||
-    die 3 "$source has no ./configure; its target needs build steps of its own"
+[ -n "$lines" ] || [ -x "$work/source/configure" ] ||
+    die 3 "$source has no ./configure; its target needs build lines of its own"
 say "building $source $version with afl-clang-fast, about a minute or two; log: $log"
 # Not as a condition: there, set -e would not end the subshell at its first failing command.
 set +e
@@ -287,7 +280,7 @@ stock_sha256 $(sha256_of "$program")
 dsc_sha256 $(sha256_of "$work"/download/*.dsc)
 compiler $compiler
 recipe $recipe
-steps ${steps:-configure ${configure_args[*]}}
+prepared $(printf '%s' "${lines:-./configure ${configure_args[*]}}" | tr '\n' ';')
 flags $(cd "$work/source" && dpkg-buildflags --get CFLAGS | sed "s,$work,.,g") $(dpkg-buildflags --get CPPFLAGS) $(dpkg-buildflags --get LDFLAGS)
 seconds $((SECONDS - begin))
 TXT

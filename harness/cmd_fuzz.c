@@ -126,7 +126,7 @@ static const char *why_end(const struct sr_fuzz *f) {
 
 /* Until the end; the reason. */
 static const char *watch(struct sr_fuzz *f) {
-    const struct timespec tick = {0, TICK_MS * 1000000};
+    const struct timespec tick = {0, TICK_MS * 1000000L};
     uint64_t next_sample = sr_fuzz_clock();
     const char *reason;
 
@@ -147,7 +147,7 @@ static const char *watch(struct sr_fuzz *f) {
 
 /* What came last is replayed too, unless somebody is in a hurry. */
 static void finish_replays(struct sr_fuzz *f) {
-    const struct timespec tick = {0, TICK_MS * 1000000 / 4};
+    const struct timespec tick = {0, TICK_MS * 1000000L / 4};
     uint64_t since = sr_fuzz_clock();
     int before = interrupted;
     bool said = false;
@@ -189,6 +189,7 @@ static int run(struct sr_fuzz *f) {
     f->finished_at_begin = sr_fuzz_finished(f);
     f->begin_ms = sr_fuzz_clock();
     sr_fuzz_begin_lines(f);
+    sr_fuzz_choose_cpus(f);
     for (unsigned i = 0; i < f->c.instances && !interrupted; i++)
         started = sr_fuzz_start(f, i) == 0 || started;
     reason = started ? watch(f) : interrupted ? "interrupted" : "no instance is left";

@@ -5,6 +5,7 @@
  *   fuzz_prepare.c   the folder: a new one, or one that is resumed
  *   fuzz_establish.c start-up set, seed set, environment
  *   fuzz_seeds.c     copies and wraps seeds, writes base.scn
+ *   fuzz_cpu.c       a processor for each instance
  *   fuzz_instance.c  starts, watches, restarts and ends the afl-fuzz processes
  *   fuzz_discover.c  takes in discovery folders and has them replayed
  *   fuzz_inputs.c    matches the hook's input logs with AFL++'s queues
@@ -40,6 +41,7 @@ struct sr_instance {
     char name[32];
     pid_t pid; /* of bwrap; 0: not running */
     unsigned strikes;
+    int cpu; /* that it is bound to, -1: none */
     bool given_up;
     uint64_t finished_before; /* inputs finished when it was last started */
     int inputs_fd;
@@ -113,6 +115,7 @@ int sr_fuzz_base_of_command(struct sr_fuzz *f);
 
 /* 0, or -1 with the reason printed. */
 int sr_fuzz_write_hook_conf(struct sr_fuzz *f, unsigned i);
+void sr_fuzz_choose_cpus(struct sr_fuzz *f);
 int sr_fuzz_start(struct sr_fuzz *f, unsigned i);
 /* Restarts what died; false: no instance is left and none can be started. */
 bool sr_fuzz_mind_instances(struct sr_fuzz *f);

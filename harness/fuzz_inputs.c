@@ -62,7 +62,8 @@ static bool make_room(struct sr_input_tail *t) {
         if (t->table[i].offset_plus_1)
             *place_of(&bigger, t->table[i].hash) = t->table[i];
     free(t->table);
-    *t = bigger;
+    t->table = bigger.table;
+    t->size = bigger.size;
     return true;
 }
 
@@ -127,9 +128,8 @@ static void wait_for(struct sr_input_tail *t, const char *name) {
         t->waiting = more;
         t->room = room;
     }
-    char *copy = strdup(name);
-    if (copy)
-        t->waiting[t->n_waiting++] = (struct waiting){copy, 0};
+    t->waiting[t->n_waiting] = (struct waiting){strdup(name), 0};
+    t->n_waiting += t->waiting[t->n_waiting].name != NULL;
 }
 
 static void scan_queue(struct sr_input_tail *t, const char *queue) {

@@ -144,7 +144,7 @@ static int read_target(struct sr_fuzz *f, struct sr_target *t, char *path) {
         sr_error("%s", err);
         return SR_EXIT_USAGE;
     }
-    snprintf(f->c.target, sizeof f->c.target, "%s", base_name(path));
+    snprintf(f->c.target, sizeof f->c.target, "%.*s", NAME_MAX, base_name(path));
     return SR_EXIT_OK;
 }
 
@@ -255,10 +255,26 @@ static int write_hook_confs(struct sr_fuzz *f) {
     return SR_EXIT_OK;
 }
 
+/* Words or lines in one string; NULL: out of memory. */
+static char *joined(const struct sr_strings *strings, char between) {
+    char *text = NULL;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+
+    if (!f)
+        return NULL;
+    for (size_t i = 0; i < strings->n; i++) {
+        if (i)
+            fputc(between, f);
+        fputs(strings->v[i], f);
+    }
+    return fclose(f) ? NULL : text;
+}
+
 /* The build with afl-clang-fast that the instances run in place of the program. */
 static int build_instrumented(struct sr_fuzz *f, const struct sr_target *t) {
-    char script[PATH_MAX], depends[4096] = "";
-    size_t at = 0;
+    char script[PATH_MAX], *depends, *lines;
+    int status = SR_EXIT_ENV;
 
     if (f->options.is_command || !t->package || !t->built) {
         sr_error("--instrumented needs a target file with `package` and `built`; without it the "
@@ -269,12 +285,18 @@ static int build_instrumented(struct sr_fuzz *f, const struct sr_target *t) {
         sr_error("%s: %s; run `make install` again", script, strerror(errno));
         return SR_EXIT_ENV;
     }
-    for (size_t i = 0; i < t->depends.n && at < sizeof depends; i++)
-        at += (size_t)snprintf(depends + at, sizeof depends - at, "%s%s", i ? " " : "",
-                               t->depends.v[i]);
     f->c.map_size = INSTRUMENTED_MAP;
-    return sr_instrument_build(script, f->c.program, t->package, t->built, at ? depends : NULL,
-                               f->c.execute, sizeof f->c.execute);
+    depends = joined(&t->depends, ' ');
+    lines = joined(&t->build, '\n');
+    if (!depends || !lines)
+        sr_error("out of memory");
+    else
+        status = sr_instrument_build(script, f->c.program, t->package, t->built,
+                                     t->depends.n ? depends : NULL, t->build.n ? lines : NULL,
+                                     f->c.execute, sizeof f->c.execute);
+    free(depends);
+    free(lines);
+    return status;
 }
 
 /* A new campaign, from the options to the folder with its sets. */
@@ -295,8 +317,7 @@ static int prepare(struct sr_fuzz *f, struct sr_target *t) {
     if (status)
         return status;
     f->c.grace_ms = f->options.is_command ? SR_GRACE_DEFAULT_MS : t->grace_ms;
-    if (!status)
-        status = fill(f, f->options.is_command ? NULL : t, target_path);
+    status = fill(f, f->options.is_command ? NULL : t, target_path);
     if (!status)
         status = lock(f);
     if (status)

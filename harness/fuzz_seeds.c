@@ -58,35 +58,41 @@ static char *printed(const struct sr_scenario *s, size_t *len) {
     return text;
 }
 
+static int write_base(struct sr_fuzz *f, const struct sr_scenario *s) {
+    char path[PATH_MAX], *text;
+    size_t len;
+    int err;
+
+    text = printed(s, &len);
+    if (!text)
+        return -ENOMEM;
+    err =
+        sr_campaign_path(&f->c, SR_DIR_BASE, path) ? sr_file_write(path, text, len) : -ENAMETOOLONG;
+    free(text);
+    return err;
+}
+
 int sr_fuzz_base_of_command(struct sr_fuzz *f) {
     struct sr_scenario *s = calloc(1, sizeof *s);
-    char path[PATH_MAX], env[] = DEFAULT_PATH, *text = NULL;
-    size_t len;
-    int err = s ? 0 : -ENOMEM;
+    char env[] = DEFAULT_PATH;
+    int err = f->options.n_words - 1 > SR_ARGS_MAX ? -E2BIG : 0;
 
-    if (s) {
-        sr_scenario_init(s);
-        s->envs[s->n_envs++] = str_of(env, sizeof env - 1);
-    }
-    for (int i = 1; s && !err && i < f->options.n_words; i++) {
+    if (!s)
+        return -ENOMEM;
+    sr_scenario_init(s);
+    s->envs[s->n_envs++] = str_of(env, sizeof env - 1);
+    for (int i = 1; !err && i < f->options.n_words; i++) {
         char *word = with_input(f->options.words[i]);
 
-        if (!word)
-            err = -ENOMEM;
-        else if (s->n_args == SR_ARGS_MAX)
-            err = -E2BIG;
-        else
+        if (word)
             s->args[s->n_args++] = str_of(word, strlen(word));
+        else
+            err = -ENOMEM;
     }
     if (!err)
-        text = printed(s, &len);
-    if (!err)
-        err = !text                                        ? -ENOMEM
-              : sr_campaign_path(&f->c, SR_DIR_BASE, path) ? sr_file_write(path, text, len)
-                                                           : -ENAMETOOLONG;
-    for (unsigned i = 0; s && i < s->n_args; i++)
+        err = write_base(f, s);
+    for (unsigned i = 0; i < s->n_args; i++)
         free(s->args[i].p);
-    free(text);
     free(s);
     return err;
 }

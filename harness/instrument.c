@@ -57,27 +57,37 @@ static int start(char *const argv[], pid_t *pid) {
 /* All that fd gives, as far as it fits, a NUL after it; without the last newline. */
 static void read_line(int fd, char *buf, size_t size) {
     size_t got = 0;
-    char rest[256];
+    char part[512];
     ssize_t n;
 
-    do {
-        bool full = got + 1 >= size;
+    while ((n = read(fd, part, sizeof part)) > 0 || (n < 0 && errno == EINTR)) {
+        size_t fits = n < 0 ? 0 : (size_t)n;
 
-        n = read(fd, full ? rest : buf + got, full ? sizeof rest : size - 1 - got);
-        if (n > 0 && !full)
-            got += (size_t)n;
-    } while (n > 0 || (n < 0 && errno == EINTR));
+        if (fits > size - 1 - got)
+            fits = size - 1 - got;
+        memcpy(buf + got, part, fits);
+        got += fits;
+    }
     buf[got] = '\0';
     if (got > 0 && buf[got - 1] == '\n')
         buf[got - 1] = '\0';
 }
 
 int sr_instrument_build(const char *script, const char *program, const char *package,
-                        const char *built, const char *depends, char *path_out, size_t size) {
+                        const char *built, const char *depends, const char *lines, char *path_out,
+                        size_t size) {
     char cache[PATH_MAX], line[PATH_MAX];
-    char *argv[] = {(char *)script, (char *)"-d",    (char *)(depends ? depends : ""),
-                    (char *)"--",   (char *)package, (char *)program,
-                    (char *)built,  cache,           NULL};
+    char *argv[] = {(char *)script,
+                    (char *)"-d",
+                    (char *)(depends ? depends : ""),
+                    (char *)"-b",
+                    (char *)(lines ? lines : ""),
+                    (char *)"--",
+                    (char *)package,
+                    (char *)program,
+                    (char *)built,
+                    cache,
+                    NULL};
     int fd, status = 0;
     pid_t pid;
 

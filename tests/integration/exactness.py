@@ -72,7 +72,10 @@ class Campaign:
         return sets
 
     def path(self, row):
-        return os.path.join(self.folder, "afl", row[1], "queue", row[2])
+        # AFL++ calls a lone instance's folder "default".
+        paths = [os.path.join(self.folder, "afl", name, "queue", row[2])
+                 for name in (row[1], "default")]
+        return next(p for p in paths if os.path.exists(p))
 
 
 def has_signal(path):

@@ -154,12 +154,13 @@ as_ordinary_user() {
     # The checkout may lie where only root can read.
     mkdir -p "$box/tools" "$box/user"
     cp "$harness/build-instrumented.sh" "$harness/deps.sh" "$box/tools"
-    cat >"$box/tools/steps" <<'SH'
+    # Lines that leave a source tree of one file.
+    cat >"$box/lines" <<'SH'
+test "$(cat debian/source/format)" = "3.0 (quilt)"
 printf 'int main(int n, char **v) {\n#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION\n' >one.c
 printf '    return 3;\n#endif\n    return n > 1 && *v[1] == 65 ? 1 : 0;\n}\n' >>one.c
-test "$(cat debian/source/format)" = "3.0 (quilt)"
-mkdir out
-$CC $CPPFLAGS $CFLAGS $LDFLAGS -o out/one one.c
+rm GNUmakefile
+printf 'one: one.c\n\t$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<\n' >Makefile
 SH
     chmod -R a+rX "$box/tools"
     chmod 777 "$box/user"
@@ -167,8 +168,8 @@ SH
         user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
     fi
     run 0 "${user[@]}" env HOME=/nonexistent AFL_CC=/nonexistent CFLAGS=--nonsense \
-        "$box/tools/build-instrumented.sh" -s "$box/tools/steps" \
-        diffutils /usr/bin/diff out/one "$box/user/cache"
+        "$box/tools/build-instrumented.sh" -b "$(cat "$box/lines")" \
+        diffutils /usr/bin/diff one "$box/user/cache"
     [ "$bad" -eq 0 ] || return 0
     program=$(cat "$box/out")
     run 0 "$program" a
@@ -211,10 +212,10 @@ finished_builds_are_used_again() {
     run 3 env PATH="$box/bin:$PATH" BOX="$box" "$build" diffutils /usr/bin/diff src/diff "$box/cache"
 }
 
-# Steps that build nothing: fetching and unpacking is all that happens.
-"$build" -s /dev/null diffutils /usr/bin/diff src/diff "$box/probe" >"$box/out" 2>&1 </dev/null ||
+# Lines that fail at once: fetching and unpacking is all that happens.
+"$build" -b 'echo reached the build; false' diffutils /usr/bin/diff src/diff "$box/probe" >"$box/out" 2>&1 </dev/null ||
     true
-if ! grep -qF 'left no program at src/diff' "$box/out"; then
+if ! grep -qF 'reached the build' "$box/out"; then
     tail -n 30 "$box/out" >&2
     skip "the archive cannot be reached, or lacks diffutils $version"
 fi

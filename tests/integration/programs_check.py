@@ -159,7 +159,7 @@ def main():
     parser.add_argument("--trials", type=int, default=5)
     parser.add_argument("--execs", type=int, help="for each program, instead of TABLE's number")
     parser.add_argument("--all", action="store_true", help="also those that need too much luck")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     if not os.access(SYSREACH, os.X_OK):
         print("programs_check: no %s: build it, or set SYSREACH" % SYSREACH, file=sys.stderr)
         return 3

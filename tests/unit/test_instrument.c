@@ -43,8 +43,8 @@ static int run(const char *text, const char *depends, char *path, size_t size) {
     assert_true(fputs(text, f) >= 0);
     assert_int_equal(fclose(f), 0);
     assert_int_equal(chmod(script, 0700), 0);
-    return sr_instrument_build(script, "/usr/bin/diff", "diffutils", "src/diff", depends, path,
-                               size);
+    return sr_instrument_build(script, "/usr/bin/diff", "diffutils", "src/diff", depends, depends,
+                               path, size);
 }
 
 static void arguments_and_result(void **state) {
@@ -53,15 +53,15 @@ static void arguments_and_result(void **state) {
     (void)state;
     setenv("XDG_CACHE_HOME", folder, 1);
     /* Prints a path only if it got what it should. */
-    assert_int_equal(run("#!/bin/sh\n[ \"$1|$2|$3|$4|$5|$6\" = "
-                         "'-d|a b|--|diffutils|/usr/bin/diff|src/diff' ] && "
-                         "[ \"$7\" = \"$XDG_CACHE_HOME/sysreach\" ] && echo /bin/sh\n",
+    assert_int_equal(run("#!/bin/sh\n[ \"$1|$2|$3|$4|$5|$6|$7|$8\" = "
+                         "'-d|a b|-b|a b|--|diffutils|/usr/bin/diff|src/diff' ] && "
+                         "[ \"$9\" = \"$XDG_CACHE_HOME/sysreach\" ] && echo /bin/sh\n",
                          "a b", path, sizeof path),
                      SR_EXIT_OK);
     assert_string_equal(path, "/bin/sh");
     setenv("XDG_CACHE_HOME", "relative", 1);
     setenv("HOME", "/somewhere", 1);
-    assert_int_equal(run("#!/bin/sh\n[ -z \"$2\" ] && [ \"$7\" = /somewhere/.cache/sysreach ] && "
+    assert_int_equal(run("#!/bin/sh\n[ -z \"$2\" ] && [ \"$9\" = /somewhere/.cache/sysreach ] && "
                          "echo /bin/sh\n",
                          NULL, path, sizeof path),
                      SR_EXIT_OK);
@@ -85,7 +85,7 @@ static void failures(void **state) {
                          NULL, path, sizeof path),
                      SR_EXIT_ENV);
     assert_int_equal(sr_instrument_build("/nonexistent", "/usr/bin/diff", "diffutils", "src/diff",
-                                         NULL, path, sizeof path),
+                                         NULL, NULL, path, sizeof path),
                      SR_EXIT_ENV);
     unsetenv("XDG_CACHE_HOME");
     unsetenv("HOME");

@@ -313,7 +313,7 @@ static void test_bounds(void **state) {
 static void test_small_arena(void **state) {
     (void)state;
     static const char text[] =
-        "arg one\nfile name\n|12345\n|678\n*2|x\nsymlink a bcd\nenv A=1\ncwd x\n";
+        "arg one\nfile name\n|12345\n|6\\x378\n*2|x\nsymlink a bcd\nenv A=1\ncwd x\n";
 
     for (size_t size = 0; size < 80; size++) {
         struct held *h = &held[2];
