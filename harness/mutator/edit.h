@@ -19,7 +19,7 @@ struct sr_edit {
     uint64_t rng;
 };
 
-/* chance.c: numbers below n (n >= 1); true once in n times; one element of an array. */
+/* mutator.c: numbers below n (n >= 1); true once in n times; one element of an array. */
 uint32_t sr_below(struct sr_edit *e, uint32_t n);
 bool sr_one_in(struct sr_edit *e, uint32_t n);
 #define sr_pick(e, array) ((array)[sr_below((e), (uint32_t)(sizeof(array) / sizeof *(array)))])

@@ -64,6 +64,18 @@ struct mutator {
     size_t out_size;
 };
 
+/* xorshift64*: small, quick, and its state is all in the edit. */
+uint32_t sr_below(struct sr_edit *e, uint32_t n) {
+    e->rng ^= e->rng >> 12;
+    e->rng ^= e->rng << 25;
+    e->rng ^= e->rng >> 27;
+    return (uint32_t)(((e->rng * UINT64_C(0x2545f4914f6cdd1d) >> 32) * n) >> 32);
+}
+
+bool sr_one_in(struct sr_edit *e, uint32_t n) {
+    return sr_below(e, n) == 0;
+}
+
 void *afl_custom_init(void *afl, unsigned seed) {
     struct mutator *m = calloc(1, sizeof *m);
     const char *path = getenv("SYSREACH_TARGET");

@@ -83,17 +83,20 @@ def recorder(rows, programs):
 
 
 def discovery(folder, call):
-    """The discovery of a call in a campaign's report, or None. A campaign that has only just begun
-    has no report yet."""
+    """(inputs before a call was discovered, its origin) as a campaign's report says, or None. A
+    campaign that has only just begun has no report yet."""
     try:
         report = answer(["report", "--json", folder], REPLAY_SECONDS)
     except Failed:
         return None
-    return next((d for d in report.get("discoveries", []) if d.get("call") == call), None)
+    for d in report["discoveries"]:
+        if d["call"] == call:
+            return d["input"], d["origin"]
+    return None
 
 
 def trial(name, call, programs, execs, seed, work):
-    """The discovery, or None; raises Failed if there was no campaign."""
+    """Inputs before the discovery, or None; raises Failed if there was no campaign."""
     seeds, folder = os.path.join(work, "seeds"), os.path.join(work, "campaign")
     for path in (seeds, folder):
         shutil.rmtree(path, ignore_errors=True)
@@ -123,15 +126,15 @@ def trial(name, call, programs, execs, seed, work):
         with open(log, "rb") as f:
             raise Failed("fuzz: status %d: %s" %
                          (p.returncode, f.read()[-300:].decode(errors="replace")))
-    if found and found.get("origin") == "seed":
-        raise Failed("the neutral seed makes the call")
-    return found if found and found["execs"] <= execs else None
+    if found and found[1] in ("seed", "startup"):
+        raise Failed("made without the trigger: origin %s" % found[1])
+    return found[0] if found and found[0] <= execs else None
 
 
 def campaign(rows, programs, trials, limit, everything):
     rows = [r for r in rows if everything or r[2] != "-"]
     good = 0
-    print("%-18s %-24s %8s %6s  %s" % ("program", "call", "within", "found", "execs at discovery"))
+    print("%-18s %-24s %8s %6s  %s" % ("program", "call", "within", "found", "inputs before the discovery"))
     with tempfile.TemporaryDirectory(prefix="programs-", dir="/var/tmp") as work:
         for name, call, number, _ in rows:
             execs = limit or (int(number) if number != "-" else 40000)
@@ -139,8 +142,8 @@ def campaign(rows, programs, trials, limit, everything):
             for seed in range(1, trials + 1):
                 try:
                     found = trial(name, call, programs, execs, seed, work)
-                    at.append(found["execs"] if found else None)
-                except (Failed, KeyError) as e:
+                    at.append(found)
+                except (Failed, KeyError, TypeError) as e:
                     problem = "  trial %d: %s" % (seed, e)
             hits = sum(a is not None for a in at)
             good += hits * 2 > trials

@@ -1,0 +1,107 @@
+#!/bin/bash
+# Campaigns as a user runs them: on a target, on a bare command, resumed, with two instances, killed,
+# without room. Then whether what was recorded is exact.
+#
+# SECONDS_EACH (default 20), INPUTS for the exactness check (40), KILLS (5) make it longer.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+SYSREACH=${SYSREACH:-$PWD/build/sysreach}
+export SYSREACH
+work=$(mktemp -d) || exit 2
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+seconds=${SECONDS_EACH:-20}
+passed=0 failed=0
+
+is() { # NAME EXPECTED ACTUAL
+    if [[ $2 == "$3" ]]; then
+        echo "ok $1"
+        passed=$((passed + 1))
+    else
+        echo "not ok $1: expected '$2', got '$3'"
+        failed=$((failed + 1))
+    fi
+}
+json() { # FILE EXPRESSION over j
+    python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
+}
+fuzz() { "$SYSREACH" fuzz "$@" >"$work/out" 2>"$work/err" </dev/null; }
+
+# A campaign on the target.
+c=$work/diff
+fuzz -t "${seconds}s" -o "$c" diff
+is "fuzz: exit status" 0 $?
+"$SYSREACH" report --json "$c" >"$work/report.json"
+is "report: exit status" 0 $?
+is "report: the reference's calls are observed" "[]" \
+    "$(json "$work/report.json" 'j["reference"]["only_reference"]')"
+is "report: a discovery has what the documents say" True "$(json "$work/report.json" '
+all({"call","image","abi","nr","origin","seconds","input","instance","witness","replays","replayed","state"} <= d.keys()
+    for d in j["discoveries"]) and len(j["discoveries"]) > 20')"
+is "report: nothing lost" "0" "$(grep -c 'lost for want of room: [^0]' <("$SYSREACH" report "$c"))"
+is "status: says that it ended" yes "$("$SYSREACH" status "$c" | grep -q 'ended' && echo yes)"
+is "show: evidence with a call stack" yes "$("$SYSREACH" show "$c" getdents64 | grep -q '^ *#0' && echo yes)"
+"$SYSREACH" replay "$c" getdents64 >"$work/out"
+is "replay: a discovery happens on the stock binary" 0 $?
+"$SYSREACH" replay "$c" mount >"$work/out" 2>&1
+is "replay: a call that was not observed" 1 $?
+"$SYSREACH" set compare "$c" <("$SYSREACH" set show "$c") >"$work/out"
+is "set reads a campaign folder" 0 $?
+
+# Our counters are afl-fuzz's, but for runs that were cut off by its end.
+stats=$(ls -d "$c"/afl/*/fuzzer_stats)
+theirs=$(sed -n 's/^execs_done *: //p' "$stats")
+ours=$(json "$work/report.json" 'sum(i["inputs"] for i in j["instances"])')
+is "counters agree with afl-fuzz's ($ours, $theirs)" 1 $(((ours - theirs) ** 2 <= 4))
+python3 tests/integration/exactness.py "$c" "${INPUTS:-40}" >"$work/exact"
+is "exactness: $(tail -n 1 "$work/exact")" 0 $?
+
+# Resume.
+before=$ours
+fuzz -t 5s --resume "$c"
+is "resume: exit status" 0 $?
+"$SYSREACH" status --json "$c" >"$work/status.json"
+is "resume: goes on" True "$(json "$work/status.json" "j['inputs'] > $before")"
+
+# Ctrl-C ends it cleanly.
+"$SYSREACH" fuzz -o "$work/ctrlc" diff >"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+for _ in {1..200}; do
+    [[ $("$SYSREACH" status --json "$work/ctrlc" 2>/dev/null | grep -c '"inputs": [1-9]') -gt 0 ]] && break
+    sleep 0.1
+done
+kill -INT $pid
+wait $pid
+is "fuzz: SIGINT ends it with 0" 0 $?
+
+# A bare command with @@, raw seeds.
+mkdir "$work/raw"
+printf 'b\na\n' >"$work/raw/one"
+fuzz -t 5s -o "$work/sort" -i "$work/raw" -- sort -u @@
+is "fuzz -- sort -u @@: exit status" 0 $?
+is "fuzz -- sort: the file was read" yes \
+    "$("$SYSREACH" set show --image sort "$work/sort" | grep -qx fadvise64 && echo yes)"
+
+# Two instances observe together what each of them does.
+fuzz -t 10s -j 2 -o "$work/two" diff
+is "fuzz -j 2: exit status" 0 $?
+"$SYSREACH" report --json "$work/two" >"$work/two.json"
+is "fuzz -j 2: both have run" True "$(json "$work/two.json" \
+    'len(j["instances"]) == 2 and all(i["inputs"] > 100 for i in j["instances"])')"
+
+# No room, no permission: said, and nothing half-made.
+mkdir "$work/ro"
+chmod 555 "$work/ro"
+if [[ $(id -u) -eq 0 ]]; then where=/proc/sysreach; else where=$work/ro/c; fi
+fuzz -t 5s -o "$where" diff
+is "fuzz: a folder that cannot be made" 3 $?
+is "fuzz: says which" yes "$(grep -qF "$where" "$work/err" && echo yes)"
+tests/integration/full_disk.sh >"$work/full" 2>&1
+is "a full disk: $(tail -n 1 "$work/full")" 0 $?
+
+# kill -9 at any moment.
+python3 tests/integration/kill9.py "${KILLS:-5}" >"$work/kill"
+is "kill -9: $(tail -n 1 "$work/kill")" 0 $?
+[[ $failed -eq 0 ]] || cat "$work/exact" "$work/kill" "$work/full"
+
+echo "$passed passed, $failed failed"
+[[ $failed -eq 0 ]]
