@@ -213,7 +213,9 @@ static int run(const struct options *o, const struct job *job) {
     const struct sr_runner runner = {
         .program = job->program,
         .base = job->has_base ? job->base : NULL,
-        .times = o->times ? o->times : job->has_call ? RUNS_OF_A_CALL : 1,
+        .times = o->times        ? o->times
+                 : job->has_call ? RUNS_OF_A_CALL
+                                 : 1,
         .grace_ms = (unsigned)o->grace_ms,
         .plain = o->exec,
     };
@@ -305,12 +307,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 
 int sr_cmd_replay(int argc, char **argv) {
     static const struct argp argp = {
-        option_list, parse_option,
+        option_list,
+        parse_option,
         "DIR CALL\nDIR SCENARIO [CALL]\n--program PROGRAM SCENARIO [CALL]",
         "Run a witness or a scenario again on the stock binary, in the sandbox.\v"
         "With CALL it says in how many runs the call was made, and exits with 1 if in none; "
         "without it shows the set of all calls. DIR is a campaign folder.",
-        NULL, NULL, NULL};
+        NULL,
+        NULL,
+        NULL};
     struct options o = {.grace_ms = 100};
     struct job *job;
     int status;

@@ -2,9 +2,9 @@
  * sysreach trace: the calls of one command and of all that it starts, per image.
  *
  * A command is launched with the filter in place and followed by the recorder; with -p running
- * processes are attached to and followed by syscall stops instead, since a filter cannot be put into
- * a process from outside. Nothing of the command's stdio, signals, job control or exit status passes
- * through us.
+ * processes are attached to and followed by syscall stops instead, since a filter cannot be put
+ * into a process from outside. Nothing of the command's stdio, signals, job control or exit status
+ * passes through us.
  */
 #include <argp.h>
 #include <dirent.h>
@@ -289,7 +289,7 @@ static void describe(const struct trace *t, const struct options *o) {
 
 static int save(struct trace *t, const struct options *o) {
     bool ok = true;
-    int err = 0;
+    int err;
 
     describe(t, o);
     sr_setfile_find_build_ids(t->sf);
@@ -303,12 +303,11 @@ static int save(struct trace *t, const struct options *o) {
         }
         ok = sr_setfile_keep_image(t->sf, (unsigned)slot);
     }
-    if (!ok)
-        err = -ENOMEM;
-    else if (o->output)
+    if (ok && !o->output)
+        ok = (o->json ? sr_setfile_write_json : sr_setfile_write)(stderr, t->sf);
+    err = ok ? 0 : -ENOMEM;
+    if (ok && o->output)
         err = sr_setfile_save(o->output, t->sf, o->json);
-    else if (!(o->json ? sr_setfile_write_json : sr_setfile_write)(stderr, t->sf))
-        err = -ENOMEM;
     if (err)
         sr_error("cannot write the set to %s: %s", o->output ? o->output : "stderr",
                  strerror(-err));
@@ -393,11 +392,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 
 int sr_cmd_trace(int argc, char **argv) {
     static const struct argp argp = {
-        option_list, parse_option, "[--] COMMAND [ARG...]\n-p PID",
+        option_list,
+        parse_option,
+        "[--] COMMAND [ARG...]\n-p PID",
         "Record the system calls of a command and of all that it starts, per image.\v"
         "The command's input, output, signals and exit status are its own. The set is "
         "written when all its processes have ended.",
-        NULL, NULL, NULL};
+        NULL,
+        NULL,
+        NULL};
     struct options o = {0};
     struct trace t = {0};
     int status;

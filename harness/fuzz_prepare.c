@@ -154,7 +154,7 @@ static int find_program(struct sr_fuzz *f, const char *name) {
         return SR_EXIT_ENV;
     }
     if (sr_fuzz_check_program(f->c.program))
-        return SR_EXIT_ENV;
+        return SR_EXIT_USAGE;
     memcpy(f->c.execute, f->c.program, sizeof f->c.execute);
     return SR_EXIT_OK;
 }

@@ -29,8 +29,8 @@ struct replay {
     FILE *records;
     char *base, *text;
     size_t base_len, len;
-    uint64_t main;   /* address of the breakpoint, 0: none */
-    long saved;      /* the word that it stands in */
+    uint64_t main; /* address of the breakpoint, 0: none */
+    long saved;    /* the word that it stands in */
     bool startup_known;
 };
 

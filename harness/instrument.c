@@ -18,8 +18,6 @@
 
 #include "commands.h"
 
-extern char **environ;
-
 /* The folder for results; false where neither variable says one. */
 static bool cache_folder(char *buf, size_t size) {
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
@@ -76,7 +74,7 @@ static void read_line(int fd, char *buf, size_t size) {
 int sr_instrument_build(const char *script, const char *program, const char *package,
                         const char *built, const char *depends, const char *lines, char *path_out,
                         size_t size) {
-    char cache[PATH_MAX], line[PATH_MAX];
+    char cache[PATH_MAX], line[PATH_MAX] = "";
     char *argv[] = {(char *)script,
                     (char *)"-d",
                     (char *)(depends ? depends : ""),
@@ -89,7 +87,7 @@ int sr_instrument_build(const char *script, const char *program, const char *pac
                     cache,
                     NULL};
     int fd, status = 0;
-    pid_t pid;
+    pid_t pid = -1;
 
     if (!cache_folder(cache, sizeof cache)) {
         sr_error("instrumented build: no folder for its result; set HOME or XDG_CACHE_HOME");

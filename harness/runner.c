@@ -73,17 +73,27 @@ static bool fill_dir(const struct sr_runner *r, const char *dir, char *const sce
 
 /* Runs ourselves in the sandbox; the exit status, -1 if it cannot be had. */
 static int run_inside(const struct sr_runner *r, const char *dir, size_t n) {
-    char times[32], count[32], grace[32];
-    char *argv[] = {(char[]){SR_BOX_SELF}, (char[]){"replay"},   (char[]){"--inside"},
-                    (char[]){"--program"}, (char *)(uintptr_t)r->program,
-                    (char[]){"--count"},   count,                (char[]){"-n"},
-                    times,                 (char[]){"--grace"},  grace,
-                    r->plain ? (char[]){"--exec"} : NULL,        NULL};
+    char times[32], count[32], grace[32], plain[] = "--exec";
+    char *argv[] = {(char[]){SR_BOX_SELF},
+                    (char[]){"replay"},
+                    (char[]){"--inside"},
+                    (char[]){"--program"},
+                    (char *)(uintptr_t)r->program,
+                    (char[]){"--count"},
+                    count,
+                    (char[]){"-n"},
+                    times,
+                    (char[]){"--grace"},
+                    grace,
+                    NULL, /* --exec */
+                    NULL};
     const struct sr_sandbox box = {.out = dir, .program = r->program, .extra_ro = r->extra_ro};
     char **command;
     int status = -1;
     pid_t pid;
 
+    if (r->plain)
+        argv[sizeof argv / sizeof *argv - 2] = plain;
     snprintf(times, sizeof times, "%u", r->times);
     snprintf(count, sizeof count, "%zu", n);
     snprintf(grace, sizeof grace, "%u", r->grace_ms);
@@ -122,8 +132,8 @@ static struct sr_input_record *read_record(FILE *f) {
     struct sr_input_record head, *rec;
 
     if (fread(&head, sizeof head, 1, f) != 1 || head.magic != SR_INPUT_MAGIC ||
-        head.n_images > SR_INPUT_IMAGES_MAX ||
-        head.bytes != sr_input_record_bytes(head.n_images) || !(rec = malloc(head.bytes)))
+        head.n_images > SR_INPUT_IMAGES_MAX || head.bytes != sr_input_record_bytes(head.n_images) ||
+        !(rec = malloc(head.bytes)))
         return NULL;
     *rec = head;
     if (head.n_images && fread(rec->images, head.bytes - sizeof head, 1, f) != 1) {
@@ -138,7 +148,7 @@ static bool load_records(const char *dir, struct sr_batch *out, size_t n) {
     FILE *f;
 
     snprintf(path, sizeof path, "%s/%s", dir, SR_OUT_RECORDS);
-    out->records = calloc(n ? n : 1, sizeof *out->records);
+    out->records = calloc(n ? n : 1, sizeof(struct sr_input_record *));
     f = fopen(path, "re");
     if (!f || !out->records) {
         sr_error("cannot read the result of a replay: %s", strerror(errno));

@@ -34,16 +34,14 @@ int sr_argblock_make(struct sr_argblock *b, const struct sr_scenario *s, const c
     size_t words = s->n_args + s->n_envs + 3 + auxv_words(auxv);
     size_t bytes = words * sizeof(char *) + strlen(argv0) + 1;
     char **at, *text;
-    long p;
 
     for (uint32_t i = 0; i < s->n_args; i++)
         bytes += s->args[i].len + 1;
     for (uint32_t i = 0; i < s->n_envs; i++)
         bytes += s->envs[i].len + 1;
-    p = sr_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p < 0 && p > -4096)
-        return (int)p;
-    at = (char **)p;
+    at = sr_map(bytes, MAP_PRIVATE);
+    if (!at)
+        return -ENOMEM;
     text = (char *)(at + words);
     b->argc = (int)s->n_args + 1;
     b->argv = at;

@@ -40,8 +40,8 @@ int sr_filter_install(uintptr_t lo, uintptr_t hi) {
     if (err == -EACCES) {
         err = sr_sys(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1);
         if (!err)
-            err = sr_sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                         &prog);
+            err =
+                sr_sys(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog);
     }
     return (int)err;
 }

@@ -1,6 +1,6 @@
 /*
- * The recorder's event loop, see recorder.h: one wait4 for all tracees, one handler for each kind of
- * stop. ptrace(2) describes the stops; what is subtle is said where it is handled.
+ * The recorder's event loop, see recorder.h: one wait4 for all tracees, one handler for each kind
+ * of stop. ptrace(2) describes the stops; what is subtle is said where it is handled.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -202,8 +202,7 @@ static void on_exec(struct sr_recorder *r, struct sr_tracee *t) {
 }
 
 static void on_stop_event(struct sr_recorder *r, struct sr_tracee *t, int signo) {
-    bool group_stop =
-        signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
+    bool group_stop = signo == SIGSTOP || signo == SIGTSTP || signo == SIGTTIN || signo == SIGTTOU;
 
     if (r->killing)
         sr_sys(SYS_kill, t->tid, SIGKILL);

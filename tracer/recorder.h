@@ -3,7 +3,8 @@
  *
  * The tracees carry the filter of filter.h; each of their calls stops them just before it is made.
  * The hook library and the command line share this event loop; what is done with a call is the
- * owner's business (struct sr_recorder_ops). All memory comes from mmap, all calls go through the gate.
+ * owner's business (struct sr_recorder_ops). All memory comes from mmap, all calls go through the
+ * gate.
  *
  * A process that installs a seccomp filter of its own is followed with syscall stops from then on,
  * because KILL and ERRNO outrank TRACE and a denied attempt would never be seen.
@@ -69,8 +70,8 @@ struct sr_recorder {
     uint64_t lost;     /* calls of processes without an image number */
 };
 
-/* Set to 1 by the owner's signal handlers; the loop clears it and calls tick. A periodic timer should
- * be among them: a signal that comes just before the loop sleeps does not wake it. */
+/* Set to 1 by the owner's signal handlers; the loop clears it and calls tick. A periodic timer
+ * should be among them: a signal that comes just before the loop sleeps does not wake it. */
 extern volatile int sr_recorder_ticked;
 
 /* Both return 0 or a negative errno. The recorder may be used again after a run: reset. */

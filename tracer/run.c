@@ -53,8 +53,7 @@ static void send_signals(struct sr_run *run) {
     const struct sr_scenario *s = &run->scenario;
 
     run->counted++;
-    while (run->next_signal < s->n_signals &&
-           s->signals[run->next_signal].after <= run->counted) {
+    while (run->next_signal < s->n_signals && s->signals[run->next_signal].after <= run->counted) {
         sr_sys(SYS_kill, run->recorder.first, s->signals[run->next_signal++].signo);
         run->signalled = true;
     }
@@ -116,22 +115,16 @@ static const struct sr_recorder_ops ops = {
     .tick = on_tick,
 };
 
-static void *map(size_t bytes, int flags) {
-    long p = sr_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
-
-    return p < 0 && p > -4096 ? NULL : (void *)p;
-}
-
 int sr_run_init(struct sr_run *run, struct sr_union *u, const char *root) {
     int err;
 
     memset(run, 0, sizeof *run);
     run->u = u;
     run->record = true;
-    run->release = map(4096, MAP_SHARED);
-    run->arena.base = map(SR_ARENA_BYTES, MAP_PRIVATE | MAP_NORESERVE);
+    run->release = sr_map(4096, MAP_SHARED);
+    run->arena.base = sr_map(SR_ARENA_BYTES, MAP_PRIVATE | MAP_NORESERVE);
     run->arena.size = SR_ARENA_BYTES;
-    run->result = map(sr_input_record_bytes(SR_INPUT_IMAGES_MAX), MAP_PRIVATE);
+    run->result = sr_map(sr_input_record_bytes(SR_INPUT_IMAGES_MAX), MAP_PRIVATE);
     if (!run->release || !run->arena.base || !run->result)
         return -ENOMEM;
     memset(run->place, -1, sizeof run->place);
@@ -180,8 +173,9 @@ static void begin_record(struct sr_run *run) {
 }
 
 /*
- * A fork as libc's would be, but through the gate: the thread id that libc keeps is filled in by the
- * kernel (its address is the one registered for clearing), and the robust list is registered again.
+ * A fork as libc's would be, but through the gate: the thread id that libc keeps is filled in by
+ * the kernel (its address is the one registered for clearing), and the robust list is registered
+ * again.
  */
 static long raw_fork(void) {
     static int *tid_address;
@@ -192,9 +186,8 @@ static long raw_fork(void) {
     if (!tid_address && sr_sys(SYS_prctl, PR_GET_TID_ADDRESS, &tid_address))
         tid_address = NULL;
     sr_sys(SYS_get_robust_list, 0, &robust, &robust_len);
-    pid = sr_sys(SYS_clone,
-                 SIGCHLD | (tid_address ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0), 0, 0,
-                 tid_address, 0);
+    pid = sr_sys(SYS_clone, SIGCHLD | (tid_address ? CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID : 0),
+                 0, 0, tid_address, 0);
     if (pid == 0 && robust)
         sr_sys(SYS_set_robust_list, robust, robust_len);
     return pid;

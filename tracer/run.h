@@ -1,8 +1,8 @@
 /*
  * One run: a scenario set up, a program followed until nothing of it is left, what it made.
  *
- * The forkserver in the hook and the plain runner of the command line share this; they differ in how
- * the child becomes the program, and in what they do with a call.
+ * The forkserver in the hook and the plain runner of the command line share this; they differ in
+ * how the child becomes the program, and in what they do with a call.
  */
 #ifndef SR_RUN_H
 #define SR_RUN_H
@@ -34,13 +34,13 @@ struct sr_run {
     struct sr_scenario scenario;
     struct sr_arena arena;
     unsigned grace_ms;
-    bool record;        /* false: only run it (to measure what recording costs) */
-    bool counting;      /* calls of the first process count for the scenario's signals */
+    bool record;   /* false: only run it (to measure what recording costs) */
+    bool counting; /* calls of the first process count for the scenario's signals */
     uint32_t counted, next_signal;
-    bool signalled;     /* the scenario sent one */
+    bool signalled; /* the scenario sent one */
     int64_t began_ms, ended_ms;
-    int *release;       /* the child waits on it */
-    int16_t place[SR_IMAGES_MAX]; /* image slot -> index in result->images, -1: none yet */
+    int *release;                   /* the child waits on it */
+    int16_t place[SR_IMAGES_MAX];   /* image slot -> index in result->images, -1: none yet */
     struct sr_input_record *result; /* of the last run */
 };
 

@@ -10,7 +10,7 @@
 #include "stage.h"
 #include "sys.h"
 
-#define LOWEST_FD  256 /* ours stay clear of 0 to 2 and of AFL++'s 198 and 199 */
+#define LOWEST_FD  256       /* ours stay clear of 0 to 2 and of AFL++'s 198 and 199 */
 #define DRAIN_MAX  (8 << 20) /* read at most this much in one go: a program may write for ever */
 #define PIPE_BYTES (1 << 20)
 #define VEOF_CHAR  4
@@ -64,8 +64,8 @@ static int open_top(struct sr_stage *st) {
 
     close_fd(&st->top);
     sr_sys(SYS_mkdirat, st->above, name, 0755);
-    st->top = high(sr_sys(SYS_openat, st->above, name,
-                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    st->top =
+        high(sr_sys(SYS_openat, st->above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     return st->top < 0 ? st->top : 0;
 }
 
@@ -123,8 +123,7 @@ static bool pour(struct sr_feed *f, const struct sr_scenario *s) {
 
         if (f->from == f->to) {
             f->from = 0;
-            f->to = (uint32_t)sr_content_read(s, f->content, &f->at, f->pending,
-                                              sizeof f->pending);
+            f->to = (uint32_t)sr_content_read(s, f->content, &f->at, f->pending, sizeof f->pending);
             if (!f->to)
                 return true;
         }
@@ -167,8 +166,8 @@ static int open_pty(struct sr_stage *st) {
     int unlock = 0;
     long err;
 
-    st->pty = high(sr_sys(SYS_openat, AT_FDCWD, "/dev/ptmx",
-                          O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
+    st->pty =
+        high(sr_sys(SYS_openat, AT_FDCWD, "/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
     if (st->pty < 0)
         return st->pty;
     err = sr_sys(SYS_ioctl, st->pty, TIOCSPTLCK, &unlock);

@@ -1,9 +1,10 @@
 /*
  * The stage: where a scenario is set up and what stands around the program while it runs.
  *
- * The parent keeps descriptors that outlive single runs (pipes for output, /dev/null) and serves the
- * other ends (feeds stdin, fifos and the terminal, drains output). The child sets up everything
- * that is a process's own: session, tree of files, descriptors, limits. All calls go through the gate.
+ * The parent keeps descriptors that outlive single runs (pipes for output, /dev/null) and serves
+ * the other ends (feeds stdin, fifos and the terminal, drains output). The child sets up everything
+ * that is a process's own: session, tree of files, descriptors, limits. All calls go through the
+ * gate.
  */
 #ifndef SR_STAGE_H
 #define SR_STAGE_H
@@ -27,15 +28,15 @@ struct sr_feed {
 #define SR_FEEDS_MAX 8
 
 struct sr_stage {
-    const char *root;  /* the top of the tree; the folder above it is private and wiped too */
-    int above, top;    /* both as descriptors */
+    const char *root; /* the top of the tree; the folder above it is private and wiped too */
+    int above, top;   /* both as descriptors */
     int null, full;
-    int out[2][2];     /* [stdout, stderr][read, write] */
-    int in_read;       /* what the child gets as stdin, -1: none of this run's own */
-    int file[3];       /* regular files at standard descriptors */
-    int pty;           /* the terminal's other side */
-    int echo;          /* where output is copied to, -1: nowhere */
-    bool typed;        /* the terminal got its end of file */
+    int out[2][2]; /* [stdout, stderr][read, write] */
+    int in_read;   /* what the child gets as stdin, -1: none of this run's own */
+    int file[3];   /* regular files at standard descriptors */
+    int pty;       /* the terminal's other side */
+    int echo;      /* where output is copied to, -1: nowhere */
+    bool typed;    /* the terminal got its end of file */
     uint32_t n_feeds;
     struct sr_feed feeds[SR_FEEDS_MAX];
 };
@@ -44,7 +45,8 @@ struct sr_stage {
 int sr_stage_init(struct sr_stage *st, const char *root);
 void sr_stage_free(struct sr_stage *st);
 
-/* Parent, before the fork: what this scenario's standard descriptors need. 0 or a negative errno. */
+/* Parent, before the fork: what this scenario's standard descriptors need. 0 or a negative errno.
+ */
 int sr_stage_open(struct sr_stage *st, const struct sr_scenario *s);
 
 /* Child: everything. Closes all descriptors but 0 to 2. 0 or a negative errno; whatever a scenario

@@ -7,9 +7,9 @@
 #include "sys.h"
 
 /*
- * long sr_gate_code(nr, a, b, c, d, e, f): the System V arguments moved into the kernel's registers.
- * The kernel clobbers rcx and r11 only. The trampoline is what SA_RESTORER wants: it enters
- * rt_sigreturn (15) with the stack pointer just above the frame's return address.
+ * long sr_gate_code(nr, a, b, c, d, e, f): the System V arguments moved into the kernel's
+ * registers. The kernel clobbers rcx and r11 only. The trampoline is what SA_RESTORER wants: it
+ * enters rt_sigreturn (15) with the stack pointer just above the frame's return address.
  */
 __asm__(".text\n"
         ".balign 16\n"
@@ -46,7 +46,7 @@ sr_gate_fn *sr_gate = (sr_gate_fn *)(uintptr_t)sr_gate_code;
 #define GATE_BYTES   4096
 
 int sr_gate_move(uintptr_t *lo, uintptr_t *hi, void (**restorer)(void)) {
-    size_t len = (size_t)(sr_gate_end - sr_gate_code);
+    size_t len = (uintptr_t)sr_gate_end - (uintptr_t)sr_gate_code;
     long at = sr_sys(SYS_mmap, GATE_ADDRESS, GATE_BYTES, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
@@ -58,7 +58,8 @@ int sr_gate_move(uintptr_t *lo, uintptr_t *hi, void (**restorer)(void)) {
         return (int)err;
     *lo = (uintptr_t)at;
     *hi = (uintptr_t)at + len;
-    *restorer = (void (*)(void))((uintptr_t)at + (uintptr_t)(sr_gate_restorer - sr_gate_code));
+    *restorer =
+        (void (*)(void))((uintptr_t)at + (uintptr_t)sr_gate_restorer - (uintptr_t)sr_gate_code);
     sr_gate = (sr_gate_fn *)at;
     return 0;
 }

@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 typedef long sr_gate_fn(long nr, long a, long b, long c, long d, long e, long f);
@@ -21,6 +22,13 @@ extern sr_gate_fn *sr_gate;
 #define SR_SYS_N(nr, a, b, c, d, e, f, ...)                                                        \
     sr_gate((long)(nr), (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 #define sr_sys(...) SR_SYS_N(__VA_ARGS__, 0, 0, 0, 0, 0, 0, 0)
+
+/* Zeroed memory of our own, MAP_PRIVATE or MAP_SHARED with other flags; NULL: there is none. */
+static inline void *sr_map(size_t bytes, int flags) {
+    long p = sr_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
+
+    return p < 0 && p > -4096 ? NULL : (void *)p;
+}
 
 /* The gate's signal trampoline where it was linked, for those who do not move it. */
 extern const char sr_gate_restorer[] __attribute__((visibility("hidden")));

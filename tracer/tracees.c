@@ -12,10 +12,7 @@
 #define FIRST_SLOTS 256u
 
 static struct sr_tracee *map(uint32_t slots) {
-    long p = sr_sys(SYS_mmap, 0, slots * sizeof(struct sr_tracee), PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    return p < 0 && p > -4096 ? NULL : (struct sr_tracee *)p;
+    return sr_map(slots * sizeof(struct sr_tracee), MAP_PRIVATE);
 }
 
 int sr_tracees_init(struct sr_recorder *r) {

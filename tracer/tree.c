@@ -23,36 +23,45 @@ int sr_tree_open(int top, const char *name, int flags) {
     return (int)sr_sys(SYS_openat2, top, name, &how, sizeof how);
 }
 
+/* Makes the directory path[0..end) whose parent is there already. */
+static void make_step(int top, char *path, size_t end) {
+    char next = path[end], *slash;
+    int dir = top;
+
+    path[end] = 0;
+    slash = strrchr(path, '/');
+    if (slash) {
+        *slash = 0;
+        dir = sr_tree_open(top, path, O_PATH | O_DIRECTORY);
+        *slash = '/';
+    }
+    if (dir >= 0)
+        sr_sys(SYS_mkdirat, dir, slash ? slash + 1 : path, 0755);
+    if (dir >= 0 && dir != top)
+        sr_sys(SYS_close, dir);
+    path[end] = next;
+}
+
 /* Opens the directory that a name lies in, making those that are missing; *last: the rest. */
 static int open_parent(int top, const char *name, const char **last) {
     char path[SR_DEPTH_MAX * (SR_NAME_MAX + 1) + 1];
     const char *slash = strrchr(name, '/');
     size_t len = slash ? (size_t)(slash - name) : 0;
+    int dir;
 
     *last = slash ? slash + 1 : name;
     if (!slash)
         return top;
     if (len >= sizeof path)
         return -ENAMETOOLONG;
-    for (size_t i = 0; i <= len; i++) {
-        if (i == len || name[i] == '/') {
-            const char *leaf = strrchr((path[i] = 0, path), '/');
-            int dir = top;
-
-            if (leaf) { /* its parent is there by now */
-                path[leaf - path] = 0;
-                dir = sr_tree_open(top, path, O_PATH | O_DIRECTORY);
-                path[leaf - path] = '/';
-            }
-            if (dir < 0)
-                return dir;
-            sr_sys(SYS_mkdirat, dir, leaf ? leaf + 1 : path, 0755);
-            if (dir != top)
-                sr_sys(SYS_close, dir);
-        }
-        path[i] = name[i];
-    }
+    memcpy(path, name, len);
     path[len] = 0;
+    dir = sr_tree_open(top, path, O_PATH | O_DIRECTORY);
+    if (dir != -ENOENT)
+        return dir;
+    for (size_t i = 1; i <= len; i++)
+        if (i == len || path[i] == '/')
+            make_step(top, path, i);
     return sr_tree_open(top, path, O_PATH | O_DIRECTORY);
 }
 
@@ -61,8 +70,8 @@ static void write_file(int dir, const char *last, const struct sr_scenario *s,
     struct sr_content_at at = {0, 0, 0};
     char buf[16384];
     size_t len;
-    long fd = sr_sys(SYS_openat, dir, last,
-                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    long fd =
+        sr_sys(SYS_openat, dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
     if (fd < 0)
         return;
@@ -105,9 +114,7 @@ static void make_node(int top, const struct sr_scenario *s, const struct sr_node
 /* Modes of directories and all times: last, because making entries needs the one and changes the
  * other. */
 static void finish_node(int top, const struct sr_node *n) {
-    const struct {
-        int64_t sec, nsec;
-    } times[2] = {{n->mtime, 0}, {n->mtime, 0}};
+    const struct { int64_t sec, nsec; } times[2] = {{n->mtime, 0}, {n->mtime, 0}};
     bool mode = n->has_mode && (n->kind == SR_NODE_DIR || n->kind == SR_NODE_FIFO);
     const char *last;
     int dir;
@@ -168,8 +175,7 @@ static void wipe(int dir, const char *keep, int depth) {
     while ((n = sr_sys(SYS_getdents64, dir, buf, sizeof buf)) > 0)
         for (long at = 0; at < n;) {
             struct dirent64_raw *e = (struct dirent64_raw *)(void *)(buf + at);
-            bool dot = e->name[0] == '.' &&
-                       (!e->name[1] || (e->name[1] == '.' && !e->name[2]));
+            bool dot = e->name[0] == '.' && (!e->name[1] || (e->name[1] == '.' && !e->name[2]));
 
             at += e->reclen;
             if (dot || (keep && strcmp(e->name, keep) == 0))

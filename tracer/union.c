@@ -235,8 +235,7 @@ void sr_union_merge(struct sr_union *into, const struct sr_union *from) {
     }
     for (unsigned i = 0; i < SR_OBJECTS_MAX; i++) {
         const char *path = sr_union_object_path(from, i);
-        const char *image =
-            path ? sr_union_image_path(from, from->objects[i].image) : NULL;
+        const char *image = path ? sr_union_image_path(from, from->objects[i].image) : NULL;
         int slot = image ? sr_union_image(into, image) : -1;
 
         if (slot >= 0)

@@ -57,7 +57,7 @@ sr_edit_fn sr_edit_option, sr_edit_operand, sr_edit_arg_remove, sr_edit_arg_agai
 
 /* tree.c */
 sr_edit_fn sr_edit_node_add, sr_edit_node_remove, sr_edit_node_again, sr_edit_node_kind,
-    sr_edit_node_name, sr_edit_node_mode, sr_edit_node_size, sr_edit_node_mtime,
+    sr_edit_node_many, sr_edit_node_name, sr_edit_node_mode, sr_edit_node_size, sr_edit_node_mtime,
     sr_edit_node_target;
 
 /* run.c */

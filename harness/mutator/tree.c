@@ -85,6 +85,31 @@ bool sr_edit_node_again(struct sr_edit *e) {
     return true;
 }
 
+/* Empty files by the dozen in one directory: programs sort and buffer what they list. */
+bool sr_edit_node_many(struct sr_edit *e) {
+    static const uint32_t counts[] = {5, 20, 70, 130, 200};
+    uint32_t n = sr_pick(e, counts);
+    struct sr_str dir = {0};
+    bool any = false;
+
+    sr_value_directory(e, &dir);
+    for (uint32_t i = 0; i < n && e->s->n_nodes < SR_NODES_MAX; i++) {
+        char last[8] = {'/', 'n', (char)('0' + i / 100), (char)('0' + i / 10 % 10),
+                        (char)('0' + i % 10)};
+        struct sr_node node = {.kind = SR_NODE_FILE};
+        struct sr_build b = sr_build_begin(e);
+
+        if (dir.len)
+            sr_build_add(&b, dir.p, dir.len);
+        sr_build_add(&b, dir.len ? last : last + 1, dir.len ? 5 : 4);
+        if (!sr_build_end(&b, &node.name))
+            return any;
+        e->s->nodes[e->s->n_nodes++] = node;
+        any = true;
+    }
+    return any;
+}
+
 bool sr_edit_node_kind(struct sr_edit *e) {
     struct sr_node *n = pick_node(e);
     enum sr_node_kind kind = pick_kind(e);

@@ -14,8 +14,8 @@
 
 #include "sysreach/set.h"
 
-#define SR_INPUT_MAGIC 0x31495253u /* "SRI1" */
-#define SR_INPUT_IMAGES_MAX 64     /* images of one input; more are counted in SR_INPUT_CUT */
+#define SR_INPUT_MAGIC      0x31495253u /* "SRI1" */
+#define SR_INPUT_IMAGES_MAX 64          /* images of one input; more are counted in SR_INPUT_CUT */
 
 enum sr_input_flag {
     SR_INPUT_TIMEOUT = 1,  /* ended by the scenario's time limit */
@@ -33,13 +33,13 @@ struct sr_input_image {
 
 struct sr_input_record {
     uint32_t magic;
-    uint32_t bytes;    /* of this record, images included */
-    uint64_t hash;     /* sr_hash64 of the input's bytes as AFL++ has them in its queue */
-    uint64_t input;    /* running number of the input on its instance, from 1 */
-    uint64_t time_ms;  /* since the epoch */
-    uint32_t calls;    /* calls recorded, repetitions counted */
-    int32_t status;    /* wait status of the program's first process */
-    uint32_t flags;    /* enum sr_input_flag */
+    uint32_t bytes;   /* of this record, images included */
+    uint64_t hash;    /* sr_hash64 of the input's bytes as AFL++ has them in its queue */
+    uint64_t input;   /* running number of the input on its instance, from 1 */
+    uint64_t time_ms; /* since the epoch */
+    uint32_t calls;   /* calls recorded, repetitions counted */
+    int32_t status;   /* wait status of the program's first process */
+    uint32_t flags;   /* enum sr_input_flag */
     uint32_t n_images;
     struct sr_input_image images[]; /* n_images */
 };

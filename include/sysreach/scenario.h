@@ -4,8 +4,8 @@
  * argv, environment, what stands at stdin, stdout and stderr, a tree of files, working directory,
  * limits, signals. Its text form is what people write, AFL++ mutates and reports print; the format
  * is described in docs/scenario.md. The parser is total (every byte string is some scenario) and
- * bounded (the limits below); it makes no system call and allocates nothing: all it needs comes from
- * the caller's arena, so the hook library, the mutator and the command line use the same one.
+ * bounded (the limits below); it makes no system call and allocates nothing: all it needs comes
+ * from the caller's arena, so the hook library, the mutator and the command line use the same one.
  */
 #ifndef SYSREACH_SCENARIO_H
 #define SYSREACH_SCENARIO_H
@@ -14,35 +14,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SR_ARGS_MAX 128              /* besides argv[0] */
-#define SR_ENVS_MAX 64
-#define SR_NODES_MAX 64              /* files, directories, symlinks, fifos */
-#define SR_SEGMENTS_MAX 256          /* pieces of content */
-#define SR_SIGNALS_MAX 16
-#define SR_CONTENT_MAX (4u << 20)    /* bytes written to files and stdin together */
-#define SR_SIZE_MAX (16u << 20)      /* size= of one file (a hole, if beyond its content) */
-#define SR_STRINGS_MAX (96u << 10)   /* bytes of argv and environment together */
-#define SR_DEPTH_MAX 8               /* components of a name in the tree */
-#define SR_NAME_MAX 255              /* bytes of a component */
+#define SR_ARGS_MAX        128 /* besides argv[0] */
+#define SR_ENVS_MAX        64
+#define SR_NODES_MAX       256 /* files, directories, symlinks, fifos */
+#define SR_SEGMENTS_MAX    256 /* pieces of content */
+#define SR_SIGNALS_MAX     16
+#define SR_CONTENT_MAX     (4u << 20)  /* bytes written to files and stdin together */
+#define SR_SIZE_MAX        (16u << 20) /* size= of one file (a hole, if beyond its content) */
+#define SR_STRINGS_MAX     (96u << 10) /* bytes of argv and environment together */
+#define SR_DEPTH_MAX       8           /* components of a name in the tree */
+#define SR_NAME_MAX        255         /* bytes of a component */
 #define SR_TIME_DEFAULT_MS 500
-#define SR_TIME_MAX_MS 10000
-#define SR_TEXT_MAX (1u << 20)       /* bytes of text that the parser reads; the rest is ignored */
+#define SR_TIME_MAX_MS     10000
+#define SR_TEXT_MAX        (1u << 20) /* bytes of text that the parser reads; the rest is ignored */
 
-enum sr_stdio { /* what stands at a standard descriptor */
-    SR_STDIO_NULL,   /* /dev/null */
-    SR_STDIO_FILE,   /* a regular file (stdin: with the content) */
-    SR_STDIO_PIPE,   /* stdin: a pipe that holds the content, then end of file; else one that is read */
-    SR_STDIO_PTY,    /* a terminal, the controlling one; stdin's content is typed, then ^D */
-    SR_STDIO_CLOSED, /* no descriptor */
-    SR_STDIO_FULL,   /* /dev/full: writes fail with ENOSPC */
-    SR_STDIOS
+enum sr_stdio {                /* what stands at a standard descriptor */
+                SR_STDIO_NULL, /* /dev/null */
+                SR_STDIO_FILE, /* a regular file (stdin: with the content) */
+                SR_STDIO_PIPE, /* stdin: a pipe that holds the content, then end of file; else one
+                                  that is read */
+                SR_STDIO_PTY,  /* a terminal, the controlling one; stdin's content is typed, then ^D
+                                */
+                SR_STDIO_CLOSED, /* no descriptor */
+                SR_STDIO_FULL,   /* /dev/full: writes fail with ENOSPC */
+                SR_STDIOS
 };
 
 enum sr_node_kind { SR_NODE_FILE, SR_NODE_DIR, SR_NODE_SYMLINK, SR_NODE_FIFO, SR_NODE_KINDS };
 
 enum sr_limit { /* soft and hard limit of the same name, see setrlimit(2) */
-    SR_LIMIT_AS, SR_LIMIT_CORE, SR_LIMIT_CPU, SR_LIMIT_DATA, SR_LIMIT_FSIZE,
-    SR_LIMIT_MEMLOCK, SR_LIMIT_NOFILE, SR_LIMIT_NPROC, SR_LIMIT_STACK, SR_LIMITS
+                SR_LIMIT_AS,
+                SR_LIMIT_CORE,
+                SR_LIMIT_CPU,
+                SR_LIMIT_DATA,
+                SR_LIMIT_FSIZE,
+                SR_LIMIT_MEMLOCK,
+                SR_LIMIT_NOFILE,
+                SR_LIMIT_NPROC,
+                SR_LIMIT_STACK,
+                SR_LIMITS
 };
 
 /* A byte string in the arena; always followed by a NUL that len does not count. */
@@ -51,7 +61,8 @@ struct sr_str {
     uint32_t len;
 };
 
-/* A piece of content: text, repeat times. The parser joins neighbours with repeat 1 where it can. */
+/* A piece of content: text, repeat times. The parser joins neighbours with repeat 1 where it can.
+ */
 struct sr_segment {
     struct sr_str text;
     uint32_t repeat; /* 1 or more */
@@ -110,8 +121,8 @@ void sr_scenario_init(struct sr_scenario *s);
 
 /*
  * Reads a text on top of what s already holds (a target's base first, then the input). Call
- * sr_scenario_init once before. Never fails: what is no directive, or beyond a bound, has no effect.
- * Strings are copied to the arena; when that is full the rest of the text has no effect.
+ * sr_scenario_init once before. Never fails: what is no directive, or beyond a bound, has no
+ * effect. Strings are copied to the arena; when that is full the rest of the text has no effect.
  */
 void sr_scenario_parse(struct sr_scenario *s, struct sr_arena *arena, const void *text, size_t len);
 

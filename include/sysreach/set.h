@@ -25,9 +25,9 @@ struct sr_call {
 #define SR_X32_BIT 0x40000000u
 
 /* Numbers below this live in the bitmap; the few above (syscall(-1), syscall(99999)) in odd[]. */
-#define SR_SET_NRS 1024
+#define SR_SET_NRS   1024
 #define SR_SET_WORDS (SR_SET_NRS / 64)
-#define SR_SET_ODD 16
+#define SR_SET_ODD   16
 
 struct sr_set {
     uint64_t bits[SR_ABIS][SR_SET_WORDS];

@@ -16,13 +16,13 @@
 
 #include "sysreach/set.h"
 
-#define SR_UNION_MAGIC "sysreach-union"
+#define SR_UNION_MAGIC   "sysreach-union"
 #define SR_UNION_VERSION 1
-#define SR_IMAGES_MAX 256
-#define SR_OBJECTS_MAX 1024
+#define SR_IMAGES_MAX    256
+#define SR_OBJECTS_MAX   1024
 #define SR_INSTANCES_MAX 64
-#define SR_SITES_MAX 16384 /* also the number of map entries that AFL++ sees for call sites */
-#define SR_PATH_BYTES 504
+#define SR_SITES_MAX     16384 /* also the number of map entries that AFL++ sees for call sites */
+#define SR_PATH_BYTES    504
 
 enum sr_slot { SR_SLOT_FREE, SR_SLOT_CLAIMED, SR_SLOT_USED };
 
@@ -45,15 +45,15 @@ struct sr_union_object {
 /* Counters of one forkserver slot; they go on over restarts. */
 struct sr_union_instance {
     char name[32];
-    uint64_t started;  /* inputs begun */
-    uint64_t finished; /* inputs whose record is complete or was ended by a limit */
-    uint64_t calls;    /* calls recorded */
-    uint64_t timeouts; /* inputs ended by their own time limit */
-    uint64_t leftover; /* inputs with processes that had to be ended afterwards */
-    uint64_t crashes;  /* inputs ended by a signal that the scenario did not send */
-    uint64_t denied;   /* signals to processes outside the run that were not delivered */
-    uint64_t cut;      /* inputs ended by too many processes or by afl-fuzz */
-    uint64_t restarts; /* times that a forkserver began on this slot */
+    uint64_t started;     /* inputs begun */
+    uint64_t finished;    /* inputs whose record is complete or was ended by a limit */
+    uint64_t calls;       /* calls recorded */
+    uint64_t timeouts;    /* inputs ended by their own time limit */
+    uint64_t leftover;    /* inputs with processes that had to be ended afterwards */
+    uint64_t crashes;     /* inputs ended by a signal that the scenario did not send */
+    uint64_t denied;      /* signals to processes outside the run that were not delivered */
+    uint64_t cut;         /* inputs ended by too many processes or by afl-fuzz */
+    uint64_t restarts;    /* times that a forkserver began on this slot */
     uint64_t unwitnessed; /* discoveries whose evidence could not be written */
     uint64_t reserved[17];
 };

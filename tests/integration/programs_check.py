@@ -113,6 +113,8 @@ def trial(name, call, programs, execs, seed, work):
     while p.poll() is None and not found and time.monotonic() < end:
         time.sleep(1)
         found = discovery(folder, call)
+        if found and found[0] is None:
+            found = None  # seen, but its input is not on record yet
     if p.poll() is None:
         p.send_signal(signal.SIGINT)
     try:
@@ -128,6 +130,8 @@ def trial(name, call, programs, execs, seed, work):
                          (p.returncode, f.read()[-300:].decode(errors="replace")))
     if found and found[1] in ("seed", "startup"):
         raise Failed("made without the trigger: origin %s" % found[1])
+    if found and found[0] is None:
+        raise Failed("discovered, but the report does not say by which input")
     return found[0] if found and found[0] <= execs else None
 
 
@@ -143,7 +147,7 @@ def campaign(rows, programs, trials, limit, everything):
                 try:
                     found = trial(name, call, programs, execs, seed, work)
                     at.append(found)
-                except (Failed, KeyError, TypeError) as e:
+                except (Failed, KeyError) as e:
                     problem = "  trial %d: %s" % (seed, e)
             hits = sum(a is not None for a in at)
             good += hits * 2 > trials

@@ -224,8 +224,10 @@ static void assert_order(const char *text, const char *const names[]) {
 
         snprintf(want, sizeof want, " %s+0x", names[i]);
         at = strstr(at, want);
-        if (!at)
+        if (!at) {
             fail_msg("no %s in order in:\n%s", names[i], text);
+            return;
+        }
     }
 }
 
@@ -446,7 +448,7 @@ static void damaged_evidence(void **state) {
     static const char *const names[] = {"evidence", "maps", "stack"};
     struct folder f;
     char *good[3], *bad;
-    size_t len[3];
+    size_t len[3] = {0};
     unsigned written = 0;
 
     (void)state;

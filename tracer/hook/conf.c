@@ -22,8 +22,8 @@ static void set(struct sr_hook_conf *c, const char *key, const char *value) {
         const char *key;
         const char **to;
     } strings[] = {
-        {"program", &c->program}, {"union", &c->union_path}, {"discoveries", &c->discoveries},
-        {"inputs", &c->inputs},   {"base", &c->base},        {"root", &c->root},
+        {"program", &c->program},   {"union", &c->union_path}, {"discoveries", &c->discoveries},
+        {"inputs", &c->inputs},     {"base", &c->base},        {"root", &c->root},
         {"instance", &c->instance},
     };
 

@@ -1,6 +1,7 @@
 /*
  * Evidence of a discovery, taken while the thread stands just before the call: the scenario, the
- * arguments, the registers, the memory map and the raw stack. The supervisor makes a backtrace of it.
+ * arguments, the registers, the memory map and the raw stack. The supervisor makes a backtrace of
+ * it.
  *
  * The folder is filled under another name and renamed, so whoever sees it sees all of it; when two
  * instances discover the same call at the same time, the second rename fails and the first stands.

@@ -1,11 +1,11 @@
 /*
  * Feedback for AFL++: which call was made from where.
  *
- * A call site is (image, call, place of the instruction, two callers in the program's own code). The
- * callers are found without frame pointers: the first words on the stack that point just behind a
- * call instruction of the program. Addresses count relative to the program, so that a site keeps its
- * map entry over restarts and instances; entries are slots of a table in the union.
- * Only presence is told (1), not how often: loops over more data are not news.
+ * A call site is (image, call, place of the instruction, two callers in the program's own code).
+ * The callers are found without frame pointers: the first words on the stack that point just behind
+ * a call instruction of the program. Addresses count relative to the program, so that a site keeps
+ * its map entry over restarts and instances; entries are slots of a table in the union. Only
+ * presence is told (1), not how often: loops over more data are not news.
  */
 #include <string.h>
 #include <sys/uio.h>
@@ -16,7 +16,8 @@
 #define WINDOW_WORDS 256 /* 2 KiB of stack */
 #define CALLERS      2
 
-/* The shapes of call: e8 rel32, and ff /2 with register or memory operands of 2, 3, 6 or 7 bytes. */
+/* The shapes of call: e8 rel32, and ff /2 with register or memory operands of 2, 3, 6 or 7 bytes.
+ */
 static bool behind_call(const struct sr_code *code, uintptr_t at) {
     const unsigned char *p = (const unsigned char *)at;
     static const unsigned char lengths[] = {2, 3, 6, 7};

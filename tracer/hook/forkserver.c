@@ -50,13 +50,11 @@ static int find_code(struct dl_phdr_info *info, size_t size, void *to) {
 }
 
 static void *room(size_t bytes) {
-    long p = sr_sys(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = sr_map(bytes, MAP_PRIVATE | MAP_NORESERVE);
 
-    if (p < 0 && p > -4096)
-        return NULL;
-    sr_sys(SYS_madvise, p, bytes, MADV_DONTFORK);
-    return (void *)p;
+    if (p)
+        sr_sys(SYS_madvise, p, bytes, MADV_DONTFORK);
+    return p;
 }
 
 static int read_base(struct sr_hook *h) {
@@ -242,9 +240,9 @@ static void parse(struct sr_hook *h) {
 static bool is_crash(const struct sr_hook *h) {
     int signo = WIFSIGNALED(h->run.result->status) ? WTERMSIG(h->run.result->status) : 0;
 
-    return !h->run.signalled && (signo == SIGSEGV || signo == SIGBUS || signo == SIGILL ||
-                                 signo == SIGFPE || signo == SIGABRT || signo == SIGTRAP ||
-                                 signo == SIGSYS);
+    return !h->run.signalled &&
+           (signo == SIGSEGV || signo == SIGBUS || signo == SIGILL || signo == SIGFPE ||
+            signo == SIGABRT || signo == SIGTRAP || signo == SIGSYS);
 }
 
 /*

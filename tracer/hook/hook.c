@@ -67,9 +67,10 @@ __attribute__((constructor)) static void before_runtime(void) {
     }
 }
 
-__attribute__((visibility("default"))) int
-__libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
-                  void (*rtld_fini)(void), void *stack_end);
+__attribute__((visibility("default"))) int __libc_start_main(main_fn *main, int argc, char **argv,
+                                                             void (*init)(void), void (*fini)(void),
+                                                             void (*rtld_fini)(void),
+                                                             void *stack_end);
 
 int __libc_start_main(main_fn *main, int argc, char **argv, void (*init)(void), void (*fini)(void),
                       void (*rtld_fini)(void), void *stack_end) {

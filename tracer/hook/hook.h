@@ -15,14 +15,14 @@
 
 /* The configuration: lines "key value"; docs/file-formats.md lists the keys. */
 struct sr_hook_conf {
-    const char *program;     /* image name of the program, whatever file really runs */
+    const char *program; /* image name of the program, whatever file really runs */
     const char *union_path;
     const char *discoveries; /* folder */
     const char *inputs;      /* log that is appended to */
     const char *base;        /* scenario lines that stand before every input */
     const char *root;        /* top of each scenario's tree */
     const char *instance;
-    unsigned slot;           /* of the instance in the union */
+    unsigned slot; /* of the instance in the union */
     unsigned grace_ms;
     bool record;
     char text[16384];
@@ -39,18 +39,18 @@ struct sr_hook {
     struct sr_union *u;
     struct sr_union_instance *instance;
     struct sr_code code;
-    uint8_t *map;        /* AFL++'s, at our first entry; NULL: not under AFL++ */
-    uint32_t map_size;   /* whole map, as announced */
-    bool site_is_new;    /* in this run */
+    uint8_t *map;      /* AFL++'s, at our first entry; NULL: not under AFL++ */
+    uint32_t map_size; /* whole map, as announced */
+    bool site_is_new;  /* in this run */
     char *base_text;
     size_t base_len;
     const uint8_t *shm_input; /* length and bytes of the test case; NULL: on descriptor 0 */
-    char *input;         /* buffer for the latter */
-    const char *data;    /* the test case of this run */
+    char *input;              /* buffer for the latter */
+    const char *data;         /* the test case of this run */
     size_t len;
     uint64_t hash, last_hash, logged_sets;
     int discoveries, inputs;
-    char *print;         /* room for a scenario's text */
+    char *print; /* room for a scenario's text */
     const unsigned long *auxv;
 };
 

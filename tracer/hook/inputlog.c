@@ -2,8 +2,8 @@
  * The input log's writer: which runs are worth a record, see sysreach/inputlog.h.
  *
  * AFL++ runs an input that it keeps several times in a row (calibration), so the second run of the
- * same bytes is logged, and further ones when they made something else. A run that showed a new call
- * site is logged as well.
+ * same bytes is logged, and further ones when they made something else. A run that showed a new
+ * call site is logged as well.
  */
 #include <time.h>
 
