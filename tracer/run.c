@@ -151,11 +151,33 @@ struct raw_sigaction {
 
 #define RAW_SA_RESTORER 0x04000000ul
 
+/* What the program had for the signals that we take; children get it back. */
+static struct raw_sigaction own_alarm, own_pipe;
+
+/* Ignored signals are inherited: afl-fuzz ignores some, and so does a shell's background. A run
+ * must not depend on who started us. */
+static void restore_signals(void) {
+    struct raw_sigaction sa;
+
+    for (int signo = 1; signo <= 64; signo++)
+        if (!sr_sys(SYS_rt_sigaction, signo, 0, &sa, 8) && sa.handler == SIG_IGN) {
+            sa.handler = SIG_DFL;
+            sr_sys(SYS_rt_sigaction, signo, &sa, 0, 8);
+        }
+}
+
 int sr_run_start_clock(void (*restorer)(void)) {
     const struct raw_sigaction sa = {tick, RAW_SA_RESTORER, restorer, 0};
+    const struct raw_sigaction ignore = {SIG_IGN, 0, 0, 0};
     const struct itimerval every = {{0, TICK_US}, {0, TICK_US}};
-    long err = sr_sys(SYS_rt_sigaction, SIGALRM, &sa, 0, 8);
+    long err;
 
+    restore_signals();
+    err = sr_sys(SYS_rt_sigaction, SIGALRM, &sa, &own_alarm, 8);
+
+    /* Writing to a stdin that the program has closed. */
+    if (!err)
+        err = sr_sys(SYS_rt_sigaction, SIGPIPE, &ignore, &own_pipe, 8);
     return (int)(err ? err : sr_sys(SYS_setitimer, ITIMER_REAL, &every, 0));
 }
 
@@ -194,12 +216,11 @@ static long raw_fork(void) {
 }
 
 static void become(struct sr_run *run) {
-    const struct raw_sigaction standard = {SIG_DFL, 0, 0, 0};
-
     while (!__atomic_load_n(run->release, __ATOMIC_ACQUIRE))
         sr_sys(SYS_futex, run->release, FUTEX_WAIT, 0, 0);
     sr_sys(SYS_munmap, run->release, 4096);
-    sr_sys(SYS_rt_sigaction, SIGALRM, &standard, 0, 8);
+    sr_sys(SYS_rt_sigaction, SIGALRM, &own_alarm, 0, 8);
+    sr_sys(SYS_rt_sigaction, SIGPIPE, &own_pipe, 0, 8);
     if (sr_stage_enter(&run->stage, &run->scenario))
         sr_sys(SYS_exit_group, 125);
 }

@@ -48,7 +48,8 @@ struct sr_run {
  * Returns 0 or a negative errno. */
 int sr_run_init(struct sr_run *run, struct sr_union *u, const char *root);
 
-/* Starts the periodic timer. restorer: of the gate (sys.h). */
+/* Starts the periodic timer and takes the signals that the parent needs (SIGALRM, SIGPIPE); all
+ * that are ignored go back to their default. restorer: of the gate (sys.h). */
 int sr_run_start_clock(void (*restorer)(void));
 
 /*

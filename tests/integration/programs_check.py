@@ -3,7 +3,7 @@
 
 recorder: every trigger scenario, replayed, shows the hidden call, and no neutral one does.
 campaign: from the neutral scenario alone, a campaign of so many inputs finds the trigger. Luck has
-a part in that, so there are several trials with seeds 1, 2, 3…; a program passes when more than half
+a part in that, so there are several trials with seeds 101, 102, 103…; a program passes when more than half
 of them find its call. A campaign is ended as soon as it has found what it is there for.
 
 Usage: programs_check.py recorder PROGRAMS [NAME...]
@@ -143,12 +143,12 @@ def campaign(rows, programs, trials, limit, everything):
         for name, call, number, _ in rows:
             execs = limit or (int(number) if number != "-" else 40000)
             at, problem = [], ""
-            for seed in range(1, trials + 1):
+            for seed in range(101, trials + 101):
                 try:
                     found = trial(name, call, programs, execs, seed, work)
                     at.append(found)
                 except (Failed, KeyError) as e:
-                    problem = "  trial %d: %s" % (seed, e)
+                    problem = "  seed %d: %s" % (seed, e)
             hits = sum(a is not None for a in at)
             good += hits * 2 > trials
             print("%-18s %-24s %8d %3d/%-2d  %s%s" %

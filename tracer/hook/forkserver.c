@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -111,22 +110,6 @@ static int attach_maps(struct sr_hook *h) {
     return 0;
 }
 
-/* afl-fuzz ignores some signals, and ignored ones are inherited. */
-static void restore_signals(void) {
-    struct {
-        void (*handler)(int);
-        unsigned long flags;
-        void *restorer;
-        uint64_t mask;
-    } sa;
-
-    for (int signo = 1; signo <= 64; signo++)
-        if (!sr_sys(SYS_rt_sigaction, signo, 0, &sa, 8) && sa.handler == SIG_IGN) {
-            sa.handler = SIG_DFL;
-            sr_sys(SYS_rt_sigaction, signo, &sa, 0, 8);
-        }
-}
-
 static void on_fresh(void *ctx, const struct sr_stop *stop) {
     struct sr_hook *h = ctx;
     struct sr_set *seen = &h->u->images[stop->image].calls;
@@ -184,7 +167,6 @@ int sr_hook_set_up(struct sr_hook *h, const char *conf_path) {
     h->run.record = h->conf.record;
     h->run.counting = true;
     dl_iterate_phdr(find_code, &h->code);
-    restore_signals();
     err = sr_run_start_clock(restorer);
     /* The last step: from here on only the gate. */
     return err || !h->conf.record ? err : sr_filter_install(lo, hi);
