@@ -183,12 +183,14 @@ static void test_every_edit(void **state) {
                                          "file a mode=600 mtime=5 size=9\n|one\n|2\n",
                                          "|one\n|one\n|two\n",
                                          "|two\n|one\n",
-                                         "|three\n|two\n*2|three\n"};
+                                         "|three\n|two\n*2|three\n",
+                                         "file n129\n",
+                                         "file d1/n129\n"};
     enum { WANTED = sizeof wanted / sizeof *wanted };
     unsigned seen[WANTED] = {0};
     void *m = start(make_target(), 3);
 
-    for (int i = 0; i < ROUNDS * 4; i++) {
+    for (int i = 0; i < ROUNDS * 16; i++) {
         uint8_t *out;
         size_t n = mutate(m, rich, sizeof rich - 1, second, SR_TEXT_MAX, &out);
         for (size_t k = 0; k < WANTED; k++)
