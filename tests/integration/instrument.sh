@@ -146,7 +146,7 @@ check bad_arguments
 # ---- for real -----------------------------------------------------------------------------------
 
 # What apt keeps for the system; a run must leave it as it was.
-system_state() { find /etc/apt /var/lib/apt /var/cache/apt -printf '%p %s %T@\n' 2>/dev/null | sort; }
+system_state() { { find /etc/apt /var/lib/apt /var/cache/apt -printf '%p %s %T@\n' 2>/dev/null || true; } | sort; }
 
 as_ordinary_user() {
     local user=() program
