@@ -1,13 +1,15 @@
 #!/bin/bash
-# Style and static analysis: clang-format, compiler warnings as errors, clang-tidy, cppcheck, shell
-# and manual pages. Any finding is a failure.
+# Style and static analysis: clang-format, compiler warnings as errors, clang-tidy, cppcheck, manual
+# pages, and shellcheck for the scripts. Any finding is a failure.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 B=${B:-build}
 failed=0
 mapfile -t sources < <(git ls-files '*.c' 2>/dev/null || find harness tracer tests -name '*.c')
 mapfile -t headers < <(git ls-files '*.h' 2>/dev/null || find include harness tracer tests -name '*.h')
-flags=(-std=gnu11 -Iinclude -Itracer -Iharness -D_GNU_SOURCE $(pkg-config --cflags libseccomp libelf libdw jansson sqlite3))
+mapfile -t scripts < <(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh')
+read -ra packages < <(pkg-config --cflags libseccomp libelf libdw jansson sqlite3)
+flags=(-std=gnu11 -Iinclude -Itracer -Iharness -D_GNU_SOURCE "${packages[@]}")
 
 check() { # NAME COMMAND...
     local name=$1
@@ -38,7 +40,7 @@ check clang-tidy tidy
 check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j "$(nproc)" \
     --enable=warning,performance,portability --suppress=missingIncludeSystem \
     --suppress=unusedFunction -Iinclude -Itracer -Iharness harness tracer
-check "shell syntax" bash -n $(git ls-files '*.sh' 2>/dev/null || find . -name '*.sh')
+check shellcheck shellcheck -x -S warning "${scripts[@]}"
 check "manual pages" bash -c 'for page in docs/man/*; do
     out=$(LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
     [[ -z $out ]] || { echo "$page: $out"; exit 1; }; done'

@@ -10,17 +10,8 @@ export SYSREACH
 work=$(mktemp -d) || exit 2
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 seconds=${SECONDS_EACH:-20}
-passed=0 failed=0
+. tests/integration/lib.sh
 
-is() { # NAME EXPECTED ACTUAL
-    if [[ $2 == "$3" ]]; then
-        echo "ok $1"
-        passed=$((passed + 1))
-    else
-        echo "not ok $1: expected '$2', got '$3'"
-        failed=$((failed + 1))
-    fi
-}
 json() { # FILE EXPRESSION over j
     python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"
 }
@@ -53,7 +44,8 @@ theirs=$(sed -n 's/^execs_done *: //p' "$stats")
 ours=$(json "$work/report.json" 'j["counters"]["inputs"]')
 is "counters agree with afl-fuzz's ($ours, $theirs)" 1 $(((ours - theirs) ** 2 <= 4))
 python3 tests/integration/exactness.py "$c" "${INPUTS:-40}" >"$work/exact"
-is "exactness: $(tail -n 1 "$work/exact")" 0 $?
+status=$?
+is "exactness: $(tail -n 1 "$work/exact")" 0 $status
 
 # Resume.
 before=$ours
@@ -96,12 +88,14 @@ fuzz -t 5s -o "$where" diff
 is "fuzz: a folder that cannot be made" 3 $?
 is "fuzz: says which" yes "$(grep -qF "$where" "$work/err" && echo yes)"
 tests/integration/full_disk.sh >"$work/full" 2>&1
-is "a full disk: $(tail -n 1 "$work/full")" 0 $?
+status=$?
+is "a full disk: $(tail -n 1 "$work/full")" 0 $status
 
 # kill -9 at any moment.
 python3 tests/integration/kill9.py "${KILLS:-5}" >"$work/kill"
-is "kill -9: $(tail -n 1 "$work/kill")" 0 $?
+status=$?
+is "kill -9: $(tail -n 1 "$work/kill")" 0 $status
+# shellcheck disable=SC2154 # lib.sh sets it
 [[ $failed -eq 0 ]] || cat "$work/exact" "$work/kill" "$work/full"
 
-echo "$passed passed, $failed failed"
-[[ $failed -eq 0 ]]
+summary

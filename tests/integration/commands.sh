@@ -6,20 +6,8 @@ cd "$(dirname "$0")/../.." || exit 2
 SYSREACH=${SYSREACH:-$PWD/build/sysreach}
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
-passed=0 failed=0
+. tests/integration/lib.sh
 
-is() { # NAME EXPECTED ACTUAL
-    if [[ $2 == "$3" ]]; then
-        echo "ok $1"
-        passed=$((passed + 1))
-    else
-        echo "not ok $1: expected '$2', got '$3'"
-        failed=$((failed + 1))
-    fi
-}
-has() { # NAME TEXT FILE
-    if grep -qF -- "$2" "$3"; then is "$1" yes yes; else is "$1" "$2" "$(head -c 600 "$3")"; fi
-}
 status() { "$@" >"$work/out" 2>"$work/err" </dev/null; echo $?; }
 
 # trace: the command's own exit status, output and signals
@@ -111,5 +99,4 @@ is "fuzz: no such target" 2 "$(status "$SYSREACH" fuzz -t 1s -o "$work/c" no-suc
 is "fuzz: a script is no ELF" 2 "$(status "$SYSREACH" fuzz -t 1s -o "$work/c" -- ./tests/run.sh)"
 is "report: no campaign" 2 "$(status "$SYSREACH" report "$work")"
 
-echo "$passed passed, $failed failed"
-[[ $failed -eq 0 ]]
+summary
