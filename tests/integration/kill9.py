@@ -49,18 +49,18 @@ def kill(pid):
 
 
 def strike(supervisor, victim, dice):
-    """Kills; returns how many processes."""
+    """Kills; returns who it was (the supervisor where there is no such process) and how many."""
     tree = children(supervisor)
-    if victim == "supervisor":
-        targets = [supervisor]
-    elif victim == "all":
+    named = [p for p in tree if name(p) == victim]
+    if victim == "all":
         targets = [supervisor] + tree
+    elif named:
+        targets = [dice.choice(named)]
     else:
-        targets = [p for p in tree if name(p) == victim]
-        targets = [dice.choice(targets)] if targets else [supervisor]
+        victim, targets = "supervisor", [supervisor]
     for pid in targets:
         kill(pid)
-    return len(targets)
+    return victim, len(targets)
 
 
 def observed(folder):
@@ -98,20 +98,21 @@ def check(folder, flagged):
 
 def round_(folder, seeds, flagged, dice, fresh):
     where = ["-o", folder, "-i", seeds, "diff"] if fresh else ["--resume", folder]
-    out = tempfile.TemporaryFile("w+")
-    run = subprocess.Popen([SYSREACH, "fuzz", "-t", "60s", *where], stdout=out,
-                           stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    out, err = tempfile.TemporaryFile("w+"), tempfile.TemporaryFile("w+")
+    run = subprocess.Popen([SYSREACH, "fuzz", "-t", "60s", *where], stdout=out, stderr=err,
+                           stdin=subprocess.DEVNULL)
     # The folder has to be a campaign before anything can be lost from it.
     until = time.monotonic() + 30
     while not os.path.exists(os.path.join(folder, "campaign.db")) and time.monotonic() < until:
         time.sleep(0.05)
     time.sleep(dice.uniform(0.1, 4))
-    victim = dice.choice(VICTIMS)
-    killed = strike(run.pid, victim, dice)
+    victim, killed = strike(run.pid, dice.choice(VICTIMS), dice)
     if victim not in ("supervisor", "all"):
         time.sleep(dice.uniform(0.5, 2))
         if run.poll() is not None:
-            return victim, killed, "the supervisor ended when %s was killed" % victim
+            err.seek(0)
+            return victim, killed, "the supervisor ended when %s was killed: %s" % (
+                victim, err.read()[-600:])
     left = children(run.pid)
     kill(run.pid)
     run.wait()
