@@ -119,7 +119,7 @@ install: build
 		$(DESTDIR)$(PREFIX)/lib/sysreach/
 	install -m 644 harness/targets/* $(DESTDIR)$(PREFIX)/share/sysreach/targets/
 	cp -R seeds/. $(DESTDIR)$(PREFIX)/share/sysreach/seeds/
-	install -m 755 harness/build-instrumented.sh harness/deps.sh $(DESTDIR)$(PREFIX)/share/sysreach/
+	install -m 755 harness/build-instrumented.sh harness/deps.sh $(DESTDIR)$(PREFIX)/lib/sysreach/
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 README.md NEWS LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/sysreach/

@@ -1,5 +1,5 @@
 /*
- * The campaign folder: what lies where. docs/file-formats.md describes each file.
+ * The campaign folder: what lies where. docs/campaign.md describes each file.
  */
 #ifndef SR_LAYOUT_H
 #define SR_LAYOUT_H

@@ -4,7 +4,6 @@
 1. The same forkserver on the same inputs, recording every call and recording nothing, in turns.
 2. A campaign's forkserver against the manual way: `strace -f -o LOG`, names cut out of the log, merged
    into the set so far; on the same scenarios, in turns.
-3. A whole campaign with and without recording (afl-fuzz included), in turns.
 
 Each round measures all sides once; what is printed is the median of the rounds' ratios and their
 range. Absolute times are of this machine at this moment.
@@ -36,12 +35,12 @@ BY_HAND = [
 ]
 
 
-def conf(work, name, record):
+def conf(work, box, name, record):
     path = os.path.join(work, name + ".conf")
     with open(path, "w") as f:
         f.write("program %s\nunion %s/union\ndiscoveries %s/discoveries\ninputs %s/inputs\n"
-                "base %s/base\nroot %s/box/w\ninstance bench\nslot 0\ngrace 100\nrecord %d\n"
-                % (PROGRAM, work, work, work, work, work, record))
+                "base %s/base\nroot %s/hook/w\ninstance bench\nslot 0\ngrace 100\nrecord %d\n"
+                % (PROGRAM, work, work, work, work, box, record))
     return path
 
 
@@ -67,13 +66,13 @@ def scenario(args, files):
     return "\n".join(lines) + "\n"
 
 
-def by_hand(work, times):
+def by_hand(work, box, times):
     """What one does without sysreach; seconds per input."""
     known, log = os.path.join(work, "known"), os.path.join(work, "log")
     open(known, "w").close()
     dirs = []
     for i, (args, files) in enumerate(BY_HAND):
-        d = os.path.join(work, "tree%d" % i)
+        d = os.path.join(box, "tree%d" % i)
         for name, content in files.items():
             os.makedirs(os.path.dirname(os.path.join(d, name)), exist_ok=True)
             with open(os.path.join(d, name), "w") as f:
@@ -91,21 +90,6 @@ def by_hand(work, times):
     return (time.monotonic() - began) / (times * len(BY_HAND))
 
 
-def campaign(work, record, seconds):
-    """Inputs per second of a whole campaign."""
-    folder = os.path.join(work, "whole")
-    shutil.rmtree(folder, ignore_errors=True)
-    command = [SYSREACH, "fuzz", "-t", "%ds" % seconds, "-s", "1", "-o", folder, "-i", SEEDS, "diff"]
-    if not record:
-        command.insert(2, "--no-record")
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    stats = {}
-    for name in os.listdir(os.path.join(folder, "afl")):
-        with open(os.path.join(folder, "afl", name, "fuzzer_stats")) as f:
-            stats = dict(line.split(":", 1) for line in f if ":" in line)
-    return float({k.strip(): v for k, v in stats.items()}["execs_per_sec"])
-
-
 def show(what, ratios, unit=""):
     print("%-58s %8.2f%s  (%.2f to %.2f over %d rounds)" % (
         what, statistics.median(ratios), unit, min(ratios), max(ratios), len(ratios)), flush=True)
@@ -113,10 +97,12 @@ def show(what, ratios, unit=""):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 9
-    with tempfile.TemporaryDirectory(prefix="sysreach-bench-") as work:
+    # The trees lie in memory, as they do in the sandbox.
+    with tempfile.TemporaryDirectory(prefix="sysreach-bench-") as work, \
+            tempfile.TemporaryDirectory(prefix="sysreach-bench-", dir="/dev/shm") as box:
         os.makedirs(os.path.join(work, "hand"))
         os.makedirs(os.path.join(work, "discoveries"))
-        os.makedirs(os.path.join(work, "box"))
+        os.makedirs(os.path.join(box, "hook"))  # the hook wipes what lies beside its tree
         hand = []
         for i, (args, files) in enumerate(BY_HAND):
             hand.append(os.path.join(work, "hand", "%d.scn" % i))
@@ -125,7 +111,7 @@ def main():
         with open(os.path.join(work, "base"), "w") as f:
             f.write("env PATH=/usr/bin:/bin\n")
         make_union(work)
-        on, off = conf(work, "on", 1), conf(work, "off", 0)
+        on, off = conf(work, box, "on", 1), conf(work, box, "off", 0)
         seeds = sorted(os.path.join(SEEDS, s) for s in os.listdir(SEEDS) if s.endswith(".scn"))
         quick = [s for s in seeds if quick_enough(on, s)]
         wall, cpu, saved, recorded = [], [], [], []
@@ -134,7 +120,7 @@ def main():
             wall.append(b[0] / a[0])
             cpu.append(b[1] / a[1])
             recorded.append(1 / drive(on, 200, hand)[0])
-            saved.append(by_hand(work, 3) * recorded[-1])
+            saved.append(by_hand(work, box, 3) * recorded[-1])
         print("%d seeds of %s, %d scenarios by hand" % (len(quick), SEEDS, len(hand)))
         show("forkserver, execs/s with recording : without (wall)", wall)
         show("forkserver, execs/s with recording : without (CPU)", cpu)

@@ -84,6 +84,12 @@ is "replay --exec shows the output" "< one" "$("$SYSREACH" replay --exec --progr
 printf 'time 300\narg 100\n' >"$work/t.scn"
 is "replay: the time limit holds" 0 "$(status timeout 5 "$SYSREACH" replay --program sleep "$work/t.scn")"
 
+# installed elsewhere, started from elsewhere
+"${MAKE:-make}" --no-print-directory install B="${B:-build}" DESTDIR="$work/root" PREFIX=/usr >"$work/out" 2>&1
+is "make install" 0 $?
+is "installed: a target is found, a campaign runs" 0 "$(cd / && status "$work/root/usr/bin/sysreach" fuzz -E 100 -o "$work/installed" diff)"
+is "installed: manual pages for every command" 7 "$(find "$work/root/usr/share/man/man1" -name 'sysreach-*.1' | wc -l)"
+
 # errors
 is "no arguments" 2 "$(status "$SYSREACH")"
 is "an unknown command" 2 "$(status "$SYSREACH" frobnicate)"
