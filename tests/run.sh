@@ -38,6 +38,7 @@ step unit "$MAKE" --no-print-directory unit B="$B"
 step sanitize tests/sanitize.sh
 step deps tests/integration/deps.sh
 step trace tests/integration/trace_strace.sh
+step jobcontrol python3 tests/integration/jobcontrol.py
 step programs tests/integration/programs_recorder.sh
 step commands tests/integration/commands.sh
 step campaign tests/integration/campaign.sh

@@ -11,6 +11,7 @@ MAKE=${MAKE:-make}
 B=${B:-build}
 out=$B/parsers
 [[ $out = /* ]] || out=$PWD/$out
+mkdir -p "$out"
 parsers=("$@")
 if [[ ${#parsers[@]} -eq 0 ]]; then
     for f in tests/fuzz/fuzz_*.c; do f=${f##*/fuzz_}; parsers+=("${f%.c}"); done
