@@ -15,6 +15,8 @@
 #include "sys.h"
 
 #define TICK_US 10000
+/* While somebody may wait for us: to feed a fifo, or for room in a terminal (some 4 KiB). */
+#define QUICK_TICK_US 1000
 
 int64_t sr_clock_ms(int clock) {
     struct timespec t = {0, 0};
@@ -166,10 +168,15 @@ static void restore_signals(void) {
         }
 }
 
+static long set_timer(long us) {
+    const struct itimerval every = {{0, us}, {0, us}};
+
+    return sr_sys(SYS_setitimer, ITIMER_REAL, &every, 0);
+}
+
 int sr_run_start_clock(void (*restorer)(void)) {
     const struct raw_sigaction sa = {tick, RAW_SA_RESTORER, restorer, 0};
     const struct raw_sigaction ignore = {SIG_IGN, 0, 0, 0};
-    const struct itimerval every = {{0, TICK_US}, {0, TICK_US}};
     long err;
 
     restore_signals();
@@ -178,7 +185,18 @@ int sr_run_start_clock(void (*restorer)(void)) {
     /* Writing to a stdin that the program has closed. */
     if (!err)
         err = sr_sys(SYS_rt_sigaction, SIGPIPE, &ignore, &own_pipe, 8);
-    return (int)(err ? err : sr_sys(SYS_setitimer, ITIMER_REAL, &every, 0));
+    return (int)(err ? err : set_timer(TICK_US));
+}
+
+static void set_tick(struct sr_run *run) {
+    bool waits = run->stage.pty >= 0;
+    long us;
+
+    for (uint32_t i = 0; i < run->stage.n_feeds; i++)
+        waits |= !run->stage.feeds[i].done;
+    us = waits ? QUICK_TICK_US : TICK_US;
+    if (us != run->tick_us && !set_timer(us))
+        run->tick_us = us;
 }
 
 static void begin_record(struct sr_run *run) {
@@ -236,6 +254,7 @@ pid_t sr_run_fork(struct sr_run *run) {
         sr_stage_close(&run->stage);
         return err;
     }
+    set_tick(run);
     __atomic_store_n(run->release, 0, __ATOMIC_RELEASE);
     pid = raw_fork();
     if (pid == 0) {

@@ -39,6 +39,7 @@ struct sr_run {
     uint32_t counted, next_signal;
     bool signalled; /* the scenario sent one */
     int64_t began_ms, ended_ms;
+    long tick_us;                   /* how often the clock ticks now */
     int *release;                   /* the child waits on it */
     int16_t place[SR_IMAGES_MAX];   /* image slot -> index in result->images, -1: none yet */
     struct sr_input_record *result; /* of the last run */

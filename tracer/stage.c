@@ -88,8 +88,11 @@ int sr_stage_init(struct sr_stage *st, const char *root) {
     st->full = high(sr_sys(SYS_openat, AT_FDCWD, "/dev/full", O_RDWR | O_CLOEXEC));
     if (st->null < 0 || st->full < 0)
         return st->null < 0 ? st->null : st->full;
-    for (int i = 0; i < 2 && !err; i++)
+    for (int i = 0; i < 2 && !err; i++) {
         err = make_pipe(st->out[i], 0);
+        /* So that output rarely has to wait for us; a smaller one would do. */
+        sr_sys(SYS_fcntl, st->out[i][1], F_SETPIPE_SZ, PIPE_BYTES);
+    }
     return err;
 }
 
@@ -240,13 +243,17 @@ static void drain(const struct sr_stage *st, int fd) {
     }
 }
 
+static void drain_pty(const struct sr_stage *st) {
+    if (st->pty >= 0)
+        drain(st, st->pty);
+}
+
 void sr_stage_serve(struct sr_stage *st, const struct sr_scenario *s) {
     for (uint32_t i = 0; i < st->n_feeds; i++)
         feed(st, &st->feeds[i], s);
     drain(st, st->out[0][0]);
     drain(st, st->out[1][0]);
-    if (st->pty >= 0)
-        drain(st, st->pty);
+    drain_pty(st);
 }
 
 static void echo_file(const struct sr_stage *st, int fd) {
@@ -262,8 +269,7 @@ void sr_stage_close(struct sr_stage *st) {
 
     drain(st, st->out[0][0]);
     drain(st, st->out[1][0]);
-    if (st->pty >= 0)
-        drain(st, st->pty);
+    drain_pty(st);
     echo_file(st, st->file[1]);
     echo_file(st, st->file[2]);
     for (uint32_t i = 0; i < st->n_feeds; i++)
