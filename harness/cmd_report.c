@@ -1,56 +1,22 @@
 /*
  * sysreach report: what a campaign observed, with a witness for each call.
  */
-#include <argp.h>
 #include <stdlib.h>
 
 #include "commands.h"
+#include "onedir.h"
 #include "report.h"
 
-struct request {
-    const char *dir;
-    bool json;
-};
-
-static const struct argp_option options[] = {{"json", 'j', NULL, 0, "Write JSON", 0}, {0}};
-
-static error_t parse(int key, char *arg, struct argp_state *state) {
-    struct request *q = state->input;
-
-    switch (key) {
-    case 'j':
-        q->json = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (q->dir)
-            argp_error(state, "one campaign folder at a time");
-        q->dir = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!q->dir)
-            argp_error(state, "name a campaign folder");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static const struct argp argp = {
-    options,
-    parse,
-    "DIR",
+static const char doc[] =
     "Prints what the campaign in DIR observed: per image the start-up set, the seed set and what "
-    "fuzzing added, each call with its witness and how often replays made it again.",
-    NULL,
-    NULL,
-    NULL};
+    "fuzzing added, each call with its witness and how often replays made it again.";
 
 int sr_cmd_report(int argc, char **argv) {
-    struct request q = {NULL, false};
+    struct sr_onedir q;
     struct sr_report *r;
     int status = SR_EXIT_OK;
 
-    if (argp_parse(&argp, argc, argv, 0, NULL, &q))
+    if (!sr_onedir_parse(argc, argv, doc, &q))
         return SR_EXIT_USAGE;
     r = calloc(1, sizeof *r);
     if (!r) {

@@ -1,51 +1,17 @@
 /*
  * sysreach status: how a campaign stands, running or not.
  */
-#include <argp.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 
 #include "commands.h"
 #include "names.h"
+#include "onedir.h"
 #include "report.h"
 
-struct request {
-    const char *dir;
-    bool json;
-};
-
-static const struct argp_option options[] = {{"json", 'j', NULL, 0, "Write JSON", 0}, {0}};
-
-static error_t parse(int key, char *arg, struct argp_state *state) {
-    struct request *q = state->input;
-
-    switch (key) {
-    case 'j':
-        q->json = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (q->dir)
-            argp_error(state, "one campaign folder at a time");
-        q->dir = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!q->dir)
-            argp_error(state, "name a campaign folder");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static const struct argp argp = {options,
-                                 parse,
-                                 "DIR",
-                                 "Prints how the campaign in DIR stands: time, rates, calls, the "
-                                 "last discovery, instances, problems.",
-                                 NULL,
-                                 NULL,
-                                 NULL};
+static const char doc[] = "Prints how the campaign in DIR stands: time, rates, calls, the "
+                          "last discovery, instances, problems.";
 
 /* The last discovery that start-up does not make anyway. */
 static const struct sr_discovery *last_news(const struct sr_report *r) {
@@ -158,11 +124,11 @@ static int put_json(const struct sr_report *r) {
 }
 
 int sr_cmd_status(int argc, char **argv) {
-    struct request q = {NULL, false};
+    struct sr_onedir q;
     struct sr_report *r;
     int status = SR_EXIT_OK;
 
-    if (argp_parse(&argp, argc, argv, 0, NULL, &q))
+    if (!sr_onedir_parse(argc, argv, doc, &q))
         return SR_EXIT_USAGE;
     r = calloc(1, sizeof *r);
     if (!r) {
