@@ -42,6 +42,6 @@ check cppcheck cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -j "
     --suppress=unusedFunction -Iinclude -Itracer -Iharness harness tracer
 check shellcheck shellcheck -x -S warning "${scripts[@]}"
 check "manual pages" bash -c 'for page in docs/man/*; do
-    out=$(LC_ALL=C.UTF-8 MANROFFSEQ= man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
+    out=$(groff -man -ww -Tutf8 -z "$page" 2>&1)
     [[ -z $out ]] || { echo "$page: $out"; exit 1; }; done'
 exit $failed
