@@ -2,8 +2,9 @@
 """Measures what recording costs and what it saves, as ratios of things measured side by side.
 
 1. The same forkserver on the same inputs, recording every call and recording nothing, in turns.
-2. A campaign's forkserver against the manual way: `strace -f -o LOG`, names cut out of the log, merged
-   into the set so far; on the same scenarios, in turns.
+2. A campaign's forkserver against the manual way: `strace -f -o LOG`, the log cut down to a list of
+   names, the list merged into the set so far; on the same scenarios, in turns. Once with one
+   forkserver, once with one on each processor as -j does it; the manual way is one after the other.
 
 Each round measures all sides once; what is printed is the median of the rounds' ratios and their
 range. Absolute times are of this machine at this moment.
@@ -37,10 +38,11 @@ BY_HAND = [
 
 def conf(work, box, name, record):
     path = os.path.join(work, name + ".conf")
+    os.makedirs(os.path.join(box, name))  # the hook wipes what lies beside its tree
     with open(path, "w") as f:
         f.write("program %s\nunion %s/union\ndiscoveries %s/discoveries\ninputs %s/inputs\n"
-                "base %s/base\nroot %s/hook/w\ninstance bench\nslot 0\ngrace 100\nrecord %d\n"
-                % (PROGRAM, work, work, work, work, box, record))
+                "base %s/base\nroot %s/%s/w\ninstance bench\nslot 0\ngrace 100\nrecord %d\n"
+                % (PROGRAM, work, work, work, work, box, name, record))
     return path
 
 
@@ -56,6 +58,15 @@ def drive(conf_path, rounds, inputs):
     out = subprocess.run([DRIVE, HOOK, conf_path, str(rounds), *inputs, "--", PROGRAM], check=True,
                          stdout=subprocess.PIPE).stdout.split()
     return float(out[1]) / int(out[0]), float(out[2]) / int(out[0])  # wall, cpu per input
+
+
+def drive_all(confs, rounds, inputs):
+    """One forkserver a processor, at the same time; inputs per second of all."""
+    running = [subprocess.Popen([DRIVE, HOOK, c, str(rounds), *inputs, "--", PROGRAM],
+                                env=dict(os.environ, DRIVE_CPU=str(cpu)), stdout=subprocess.PIPE)
+               for cpu, c in enumerate(confs)]
+    outs = [p.communicate()[0].split() for p in running]
+    return sum(int(o[0]) / float(o[1]) for o in outs)
 
 
 def scenario(args, files):
@@ -81,9 +92,9 @@ def by_hand(work, box, times):
     script = ["set -f"]
     for d, args in dirs:
         script.append("cd %s; strace -f -o %s %s %s >/dev/null 2>&1; "
-                      "sed -nE 's/^[0-9]+ +([a-z0-9_]+)\\(.*/\\1/p' %s | sort -u - %s >%s.new; "
-                      "mv %s.new %s" % (d, log, PROGRAM, " ".join(args), log, known, known, known,
-                                        known))
+                      "sed -nE 's/^[0-9]+ +([a-z0-9_]+)\\(.*/\\1/p' %s | sort -u >%s.set; "
+                      "sort -m -u %s.set %s >%s.new; mv %s.new %s" % (
+                          d, log, PROGRAM, " ".join(args), log, log, log, known, known, known, known))
     began = time.monotonic()
     for _ in range(times):
         # The same environment as the scenarios'.
@@ -93,7 +104,7 @@ def by_hand(work, box, times):
 
 
 def show(what, ratios, unit=""):
-    print("%-58s %8.2f%s  (%.2f to %.2f over %d rounds)" % (
+    print("%-64s %8.2f%s  (%.2f to %.2f over %d rounds)" % (
         what, statistics.median(ratios), unit, min(ratios), max(ratios), len(ratios)), flush=True)
 
 
@@ -104,7 +115,6 @@ def main():
             tempfile.TemporaryDirectory(prefix="sysreach-bench-", dir="/dev/shm") as box:
         os.makedirs(os.path.join(work, "hand"))
         os.makedirs(os.path.join(work, "discoveries"))
-        os.makedirs(os.path.join(box, "hook"))  # the hook wipes what lies beside its tree
         hand = []
         for i, (args, files) in enumerate(BY_HAND):
             hand.append(os.path.join(work, "hand", "%d.scn" % i))
@@ -116,17 +126,21 @@ def main():
         on, off = conf(work, box, "on", 1), conf(work, box, "off", 0)
         seeds = sorted(os.path.join(SEEDS, s) for s in os.listdir(SEEDS) if s.endswith(".scn"))
         quick = [s for s in seeds if quick_enough(on, s)]
-        wall, cpu, saved, recorded = [], [], [], []
+        each = [conf(work, box, "cpu%d" % i, 1) for i in range(os.cpu_count())]
+        wall, cpu, saved, saved_all, recorded = [], [], [], [], []
         for _ in range(rounds):
             a, b = drive(on, 5, quick), drive(off, 5, quick)
             wall.append(b[0] / a[0])
             cpu.append(b[1] / a[1])
             recorded.append(1 / drive(on, 200, hand)[0])
-            saved.append(by_hand(work, box, 3) * recorded[-1])
+            manual = by_hand(work, box, 3)
+            saved.append(manual * recorded[-1])
+            saved_all.append(manual * drive_all(each, 200, hand))
         print("%d seeds of %s, %d scenarios by hand" % (len(quick), SEEDS, len(hand)))
         show("forkserver, execs/s with recording : without (wall)", wall)
         show("forkserver, execs/s with recording : without (CPU)", cpu)
-        show("inputs/s, forkserver with recording : strace and parsing", saved)
+        show("inputs/s, one forkserver with recording : strace, parse, merge", saved)
+        show("inputs/s, one on each of %d processors : strace, parse, merge" % len(each), saved_all)
         show("inputs/s of the forkserver with recording", recorded)
 
 

@@ -61,12 +61,13 @@ static void load(size_t i, const char *path) {
     fclose(f);
 }
 
-/* Like afl-fuzz: forkserver and children on one processor. */
+/* Like afl-fuzz: forkserver and children on one processor; DRIVE_CPU says which. */
 static void pin(void) {
+    const char *cpu = getenv("DRIVE_CPU");
     cpu_set_t one;
 
     CPU_ZERO(&one);
-    CPU_SET((size_t)sched_getcpu(), &one);
+    CPU_SET((size_t)(cpu ? atoi(cpu) : sched_getcpu()), &one);
     sched_setaffinity(0, sizeof one, &one);
 }
 
