@@ -35,7 +35,7 @@ void sr_recorder_reset(struct sr_recorder *r) {
     r->first = 0;
     r->status = 0;
     r->ended = r->killing = r->releasing = r->overflow = false;
-    r->denied = 0;
+    r->denied = r->lost = 0;
 }
 
 void sr_recorder_free(struct sr_recorder *r) {
@@ -118,9 +118,9 @@ static void on_call(struct sr_recorder *r, struct sr_tracee *t) {
     long n = sr_sys(SYS_ptrace, PTRACE_GET_SYSCALL_INFO, t->tid, sizeof info, &info);
 
     /* In syscall mode a seccomp stop follows the entry stop of the same call. */
-    bool entry = info.op == PTRACE_SYSCALL_INFO_ENTRY ||
-                 (info.op == PTRACE_SYSCALL_INFO_SECCOMP && !t->syscall_mode);
-    if (n <= 0 || !entry || r->killing)
+    bool entry = n > 0 && (info.op == PTRACE_SYSCALL_INFO_ENTRY ||
+                           (info.op == PTRACE_SYSCALL_INFO_SECCOMP && !t->syscall_mode));
+    if (!entry || r->killing)
         return resume(t, 0);
     /* entry and seccomp begin with the same members, number and arguments. */
     stop.call = sr_call_from_entry(info.arch == 0x40000003 /* AUDIT_ARCH_I386 */, info.entry.nr);

@@ -299,7 +299,8 @@ void sr_run_finish(struct sr_run *run, pid_t pid) {
     else
         wait_plainly(run, pid);
     rec->status = run->recorder.status;
-    if (run->recorder.overflow)
+    /* Calls of a process whose image could not be named are in no set. */
+    if (run->recorder.overflow || run->recorder.lost)
         rec->flags |= SR_INPUT_CUT;
     if (run->recorder.denied)
         rec->flags |= SR_INPUT_DENIED;

@@ -14,7 +14,7 @@ for need in afl-fuzz python3 gcc; do
     command -v "$need" > /dev/null && continue
     echo "programs_campaign: skipped: $need is not installed" >&2
     [ "${MUST_WORK:-0}" = 1 ] && exit 1
-    exit 0
+    exit 77
 done
 # Not in /tmp: the sandbox has one of its own, and the modules have to be seen there.
 programs=$(mktemp -d -p /var/tmp)

@@ -11,7 +11,7 @@ for need in strace python3 gcc; do
     command -v "$need" > /dev/null && continue
     echo "trace_strace: skipped: $need is not installed; apt-get install $need" >&2
     [ "${MUST_WORK:-0}" = 1 ] && exit 1
-    exit 0
+    exit 77
 done
 programs=$(mktemp -d)
 trap 'rm -rf "$programs"' EXIT INT TERM
