@@ -5,6 +5,9 @@
 2. A campaign's forkserver against the manual way: `strace -f -o LOG`, the log cut down to a list of
    names, the list merged into the set so far; on the same scenarios, in turns. Once with one
    forkserver, once with one on each processor as -j does it; the manual way is one after the other.
+   And once with the manual way pinned to one processor, as a forkserver is: strace then saves the
+   wake-ups across processors, which on a virtual machine can be most of its time. The forkserver
+   without recording against that is the ceiling: what any recorder in a forkserver could reach.
 
 Each round measures all sides once; what is printed is the median of the rounds' ratios and their
 range. Absolute times are of this machine at this moment.
@@ -103,6 +106,15 @@ def by_hand(work, box, times):
     return (time.monotonic() - began) / (times * len(BY_HAND))
 
 
+def by_hand_pinned(work, box, times):
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        return by_hand(work, box, times)
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def show(what, ratios, unit=""):
     print("%-64s %8.2f%s  (%.2f to %.2f over %d rounds)" % (
         what, statistics.median(ratios), unit, min(ratios), max(ratios), len(ratios)), flush=True)
@@ -127,7 +139,7 @@ def main():
         seeds = sorted(os.path.join(SEEDS, s) for s in os.listdir(SEEDS) if s.endswith(".scn"))
         quick = [s for s in seeds if quick_enough(on, s)]
         each = [conf(work, box, "cpu%d" % i, 1) for i in range(os.cpu_count())]
-        wall, cpu, saved, saved_all, recorded = [], [], [], [], []
+        wall, cpu, saved, saved_all, saved_pinned, ceiling, recorded = [], [], [], [], [], [], []
         for _ in range(rounds):
             a, b = drive(on, 5, quick), drive(off, 5, quick)
             wall.append(b[0] / a[0])
@@ -135,12 +147,17 @@ def main():
             recorded.append(1 / drive(on, 200, hand)[0])
             manual = by_hand(work, box, 3)
             saved.append(manual * recorded[-1])
+            pinned = by_hand_pinned(work, box, 3)
+            saved_pinned.append(pinned * recorded[-1])
+            ceiling.append(pinned / drive(off, 200, hand)[0])
             saved_all.append(manual * drive_all(each, 200, hand))
         print("%d seeds of %s, %d scenarios by hand" % (len(quick), SEEDS, len(hand)))
         show("forkserver, execs/s with recording : without (wall)", wall)
         show("forkserver, execs/s with recording : without (CPU)", cpu)
         show("inputs/s, one forkserver with recording : strace, parse, merge", saved)
         show("inputs/s, one on each of %d processors : strace, parse, merge" % len(each), saved_all)
+        show("inputs/s, one forkserver with recording : the same, pinned", saved_pinned)
+        show("inputs/s, one forkserver without recording : the same, pinned", ceiling)
         show("inputs/s of the forkserver with recording", recorded)
 
 
