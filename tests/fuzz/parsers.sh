@@ -1,6 +1,6 @@
 #!/bin/bash
-# Fuzzes the parsers of files that others write (scenario, set files, union) with AFL++, built with
-# AddressSanitizer and UndefinedBehaviorSanitizer. A crash or a hang is a failure.
+# Fuzzes the parsers of files that others write (scenario, set files, union, ELF objects) with AFL++,
+# built with AddressSanitizer and UndefinedBehaviorSanitizer. A crash or a hang is a failure.
 #
 #     tests/fuzz/parsers.sh SECONDS [PARSER...]
 set -eu
@@ -25,6 +25,25 @@ $MAKE --no-print-directory -j"$(nproc)" CC=afl-clang-fast B="$out" EXTRA="-fno-s
     CFLAGS="-O1 -g -fsanitize=address,undefined" "${programs[@]}" >"$out.log" 2>&1 ||
     { tail -n 20 "$out.log"; exit 1; }
 
+# Small objects of each kind: position-independent or not, static, versions, DT_RELR, exceptions.
+elf_seeds() { # FOLDER
+    local c='int n; void f(void) { n++; } static void *pick(void) { return f; }
+        void g(void) __attribute__((ifunc("pick"))); void (*table[2])(void) = {f, g};
+        __attribute__((constructor)) static void begin(void) { n = 1; }
+        int main(void) { table[1](); return 0; }'
+    local cxx='struct A {}; struct B { int x; }; void f() noexcept(false); int g() {
+        try { f(); } catch (A &) { return 1; } catch (B *) { return 2; } catch (...) {} return 0; }
+        void h() { try { g(); } catch (...) { throw; } }'
+    local small=(-O1 '-Wl,-z,noseparate-code' '-Wl,--build-id')
+    printf 'V_1 { global: f; };\nV_2 { global: g; } V_1;\n' >"$1.versions"
+    gcc -x c "${small[@]}" -s -o "$1/pie" - <<<"$c"
+    gcc -x c "${small[@]}" -no-pie -Wl,--hash-style=sysv -o "$1/fixed" - <<<"$c"
+    gcc -x c "${small[@]}" -s -static -nostdlib -Wl,-e,main -o "$1/static" - <<<"$c"
+    gcc -x c "${small[@]}" -fPIC -shared -Wl,-z,pack-relative-relocs \
+        -Wl,--version-script="$1.versions" -o "$1/library" - <<<"$c"
+    clang -x c++ "${small[@]}" -fPIC -shared -nostdlib -o "$1/exceptions" - <<<"$cxx"
+}
+
 seed() { # PARSER FOLDER: something of each kind to start from
     mkdir -p "$2"
     case $1 in
@@ -34,6 +53,7 @@ seed() { # PARSER FOLDER: something of each kind to start from
         echo '[0, 1, "openat"]' >"$2/array"
         echo '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}' >"$2/oci"
         ;;
+    elf) elf_seeds "$2" ;;
     *) head -c 256 /dev/zero >"$2/zero" ;;
     esac
 }
