@@ -27,7 +27,7 @@ ALLC     = $(CFLAGS) $(EXTRA) -std=gnu11 $(WARN) $(CPPF)
 # The core is shared by the hook, the mutator and the command line; libc is all that it needs.
 CORE_C    := $(sort $(wildcard tracer/*.c))
 HOOK_C    := $(sort $(wildcard tracer/hook/*.c))
-HARNESS_C := $(sort $(wildcard harness/*.c))
+HARNESS_C := $(sort $(wildcard harness/*.c harness/bound/*.c))
 MUT_C     := $(sort $(wildcard harness/mutator/*.c))
 # What the mutator shares with the command line.
 MUT_EXTRA_C := harness/target.c
@@ -44,7 +44,8 @@ UNIT_BIN  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_C))
 FUZZ_BIN  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_C))
 
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
-PKG_LIBS   = $(shell pkg-config --libs $(PKGS))
+# Debian 12's Zydis comes without a .pc file.
+PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lZydis
 
 .PHONY: all build deps demo check lint unit sanitize bench install clean
 
