@@ -18,6 +18,7 @@ enum {
 
 int sr_cmd_trace(int argc, char **argv);
 int sr_cmd_set(int argc, char **argv);
+int sr_cmd_bound(int argc, char **argv);
 int sr_cmd_fuzz(int argc, char **argv);
 int sr_cmd_status(int argc, char **argv);
 int sr_cmd_report(int argc, char **argv);

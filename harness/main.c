@@ -17,6 +17,7 @@ static const struct command {
 } commands[] = {
     {"trace", "records the system calls of one run", sr_cmd_trace},
     {"set", "shows, merges and compares sets", sr_cmd_set},
+    {"bound", "the calls that a program's code could make, from its files", sr_cmd_bound},
     {"fuzz", "runs a campaign: AFL++ with every call recorded", sr_cmd_fuzz},
     {"status", "how a campaign stands", sr_cmd_status},
     {"report", "what a campaign observed", sr_cmd_report},

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -32,14 +33,15 @@ void sr_setfile_free(struct sr_setfile *sf) {
         free(sf->keys[i].key);
         free(sf->keys[i].value);
     }
+    json_decref(sf->more);
     sr_union_close(sf->u);
     free(sf);
 }
 
 /* Keys with a meaning are no keys that a caller may add: they would be read back as that. */
 bool sr_setfile_is_key(const char *key) {
-    static const char *const taken[] = {"arch",    "image",  "build-id",  "calls",
-                                        "startup", "object", "incomplete"};
+    static const char *const taken[] = {"arch",    "image",  "build-id",        "calls",
+                                        "startup", "object", "object-build-id", "incomplete"};
 
     if (!*key || strlen(key) > 40 ||
         strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789- ") != strlen(key))
@@ -48,6 +50,13 @@ bool sr_setfile_is_key(const char *key) {
         if (strcmp(key, taken[i]) == 0)
             return false;
     return key[0] != ' ';
+}
+
+bool sr_setfile_is_build_id(const char *text) {
+    size_t len = strlen(text);
+
+    return len < SR_BUILD_ID_BYTES &&
+           (strspn(text, "0123456789abcdef") == len || strcmp(text, SR_SETFILE_DIFFERS) == 0);
 }
 
 bool sr_setfile_key(struct sr_setfile *sf, const char *key, const char *format, ...) {
@@ -115,29 +124,55 @@ int sr_setfile_image(const struct sr_setfile *sf, const char *name) {
     return found;
 }
 
+int sr_setfile_object(struct sr_setfile *sf, unsigned image, const char *path) {
+    sr_union_object(sf->u, image, path);
+    for (int i = 0; i < SR_OBJECTS_MAX; i++) {
+        const char *known = sr_union_object_path(sf->u, (unsigned)i);
+
+        /* Longer paths are cut. */
+        if (known && sf->u->objects[i].image == image &&
+            strncmp(known, path, SR_PATH_BYTES - 1) == 0)
+            return i;
+    }
+    return -ENOSPC;
+}
+
+/* An id that another file states for the same path. */
+static void merge_id(char into[SR_BUILD_ID_BYTES], const char from[SR_BUILD_ID_BYTES]) {
+    if (!into[0])
+        memcpy(into, from, SR_BUILD_ID_BYTES);
+    else if (from[0] && strcmp(into, from) != 0)
+        memcpy(into, SR_SETFILE_DIFFERS, sizeof SR_SETFILE_DIFFERS);
+}
+
 bool sr_setfile_keep_image(struct sr_setfile *sf, unsigned slot) {
-    struct sr_union *u = sr_union_new();
+    struct sr_setfile *one = sr_setfile_new();
     const char *path = sr_union_image_path(sf->u, slot);
-    char build_id[SR_BUILD_ID_BYTES];
-    int at = u && path ? sr_union_image(u, path) : -1;
+    int at = one && path ? sr_union_image(one->u, path) : -1;
+    struct sr_union *u;
 
     if (at < 0) {
-        sr_union_close(u);
+        sr_setfile_free(one);
         return false;
     }
-    u->images[at].calls = sf->u->images[slot].calls;
-    u->images[at].startup = sf->u->images[slot].startup;
+    one->u->images[at].calls = sf->u->images[slot].calls;
+    one->u->images[at].startup = sf->u->images[slot].startup;
     for (unsigned i = 0; i < SR_OBJECTS_MAX; i++) {
         const char *object = sr_union_object_path(sf->u, i);
+        int to = object && sf->u->objects[i].image == slot
+                     ? sr_setfile_object(one, (unsigned)at, object)
+                     : -1;
 
-        if (object && sf->u->objects[i].image == slot)
-            sr_union_object(u, (unsigned)at, object);
+        if (to >= 0)
+            merge_id(one->object_id[to], sf->object_id[i]);
     }
-    memcpy(build_id, sf->build_id[slot], sizeof build_id);
-    memset(sf->build_id, 0, sizeof sf->build_id);
-    memcpy(sf->build_id[at], build_id, sizeof build_id);
-    sr_union_close(sf->u);
-    sf->u = u;
+    merge_id(one->build_id[at], sf->build_id[slot]);
+    memcpy(sf->build_id, one->build_id, sizeof sf->build_id);
+    memcpy(sf->object_id, one->object_id, sizeof sf->object_id);
+    u = sf->u;
+    sf->u = one->u;
+    one->u = u;
+    sr_setfile_free(one);
     sf->body = sr_setfile_image_set(sf, (unsigned)at);
     return true;
 }
@@ -149,12 +184,17 @@ bool sr_setfile_merge(struct sr_setfile *into, const struct sr_setfile *from) {
         const char *path = sr_union_image_path(from->u, i);
         int slot = path ? sr_union_image(into->u, path) : -1;
 
-        if (slot < 0 || !from->build_id[i][0])
-            continue;
-        if (!into->build_id[slot][0])
-            memcpy(into->build_id[slot], from->build_id[i], SR_BUILD_ID_BYTES);
-        else if (strcmp(into->build_id[slot], from->build_id[i]) != 0)
-            memcpy(into->build_id[slot], SR_SETFILE_DIFFERS, sizeof SR_SETFILE_DIFFERS);
+        if (slot >= 0)
+            merge_id(into->build_id[slot], from->build_id[i]);
+    }
+    for (unsigned i = 0; i < SR_OBJECTS_MAX; i++) {
+        const char *path = from->object_id[i][0] ? sr_union_object_path(from->u, i) : NULL;
+        const char *of = path ? sr_union_image_path(from->u, from->u->objects[i].image) : NULL;
+        int image = of ? sr_union_image(into->u, of) : -1;
+        int slot = image >= 0 ? sr_setfile_object(into, (unsigned)image, path) : -1;
+
+        if (slot >= 0)
+            merge_id(into->object_id[slot], from->object_id[i]);
     }
     return into->u->names_lost == 0;
 }

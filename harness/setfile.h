@@ -16,6 +16,8 @@
 #include "buildid.h"
 #include "sysreach/union.h"
 
+struct json_t; /* jansson's */
+
 #define SR_SETFILE_BYTES_MAX (64u << 20) /* of input */
 #define SR_SETJSON_BYTES_MAX (8u << 20)  /* of JSON, which takes much more room in memory */
 #define SR_SETFILE_KEYS      64
@@ -24,11 +26,13 @@
 struct sr_setfile {
     struct sr_set body;
     struct sr_union *u; /* images with calls, start-up calls and objects; may hold none */
-    char build_id[SR_IMAGES_MAX][SR_BUILD_ID_BYTES]; /* by image slot; empty: not known */
+    char build_id[SR_IMAGES_MAX][SR_BUILD_ID_BYTES];   /* by image slot; empty: not known */
+    char object_id[SR_OBJECTS_MAX][SR_BUILD_ID_BYTES]; /* the same by object slot */
     unsigned n_keys;
     struct {
         char *key, *value;
     } keys[SR_SETFILE_KEYS]; /* "made-by" and others that nothing here gives a meaning to */
+    struct json_t *more;     /* members that the JSON form gets besides; NULL: none */
     unsigned skipped;        /* names of an OCI profile that this architecture has not */
     unsigned conditional; /* calls of an OCI profile that depend on arguments, capabilities … */
 };
@@ -57,6 +61,10 @@ struct sr_set sr_setfile_image_set(const struct sr_setfile *sf, unsigned slot);
 /* Slot of an image by its path, or by the last part of it where that is unambiguous.
  * -ENOENT: none; -ENOTUNIQ: several. */
 int sr_setfile_image(const struct sr_setfile *sf, const char *name);
+
+/* Slot of an object that an image maps, added if it is new. -ENOSPC: none is left (counted in
+ * u->names_lost). */
+int sr_setfile_object(struct sr_setfile *sf, unsigned image, const char *path);
 
 /* Leaves one image, what it mapped, and its calls as the body. */
 bool sr_setfile_keep_image(struct sr_setfile *sf, unsigned slot);
@@ -92,6 +100,7 @@ bool sr_setfile_fail(struct sr_setfile_error *err, const char *name, const char 
 bool sr_setfile_unknown_call(struct sr_setfile_error *err, const char *name, const char *where,
                              const char *call, size_t len);
 bool sr_setfile_is_key(const char *key);
+bool sr_setfile_is_build_id(const char *text); /* or SR_SETFILE_DIFFERS */
 bool sr_settext_parse(struct sr_setfile *sf, const char *name, const char *p, size_t len,
                       struct sr_setfile_error *err);
 bool sr_setjson_parse(struct sr_setfile *sf, const char *name, const char *bytes, size_t len,

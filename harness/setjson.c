@@ -67,9 +67,8 @@ static bool read_calls(const struct source *s, struct sr_set *set, const json_t 
     return true;
 }
 
-/* A path or a header value, without its escapes, in memory from malloc. */
-static char *read_string(const struct source *s, const json_t *value, const char *where) {
-    const char *text = json_string_value(value);
+/* A path or a header value, without its escapes, in memory from malloc. text NULL: no string. */
+static char *read_text(const struct source *s, const char *text, const char *where) {
     char *copy;
 
     if (!text) {
@@ -86,6 +85,42 @@ static char *read_string(const struct source *s, const json_t *value, const char
     if (!copy)
         fail(s, where, "out of memory; free some");
     return copy;
+}
+
+static char *read_string(const struct source *s, const json_t *value, const char *where) {
+    return read_text(s, json_string_value(value), where);
+}
+
+static bool read_id(const struct source *s, char id[SR_BUILD_ID_BYTES], const json_t *value,
+                    const char *where) {
+    const char *text = json_string_value(value);
+
+    if (!text)
+        return true;
+    if (!sr_setfile_is_build_id(text))
+        return fail(s, where, "no build-id; write hexadecimal digits or null");
+    memcpy(id, text, strlen(text) + 1);
+    return true;
+}
+
+/* {"PATH": "BUILD-ID"} of objects that are in the image's list. */
+static bool read_object_ids(const struct source *s, unsigned slot, json_t *ids, const char *where) {
+    const char *key;
+    json_t *value;
+
+    if (json_object_size(ids) > SR_OBJECTS_MAX)
+        return fail(s, where, "more than 1024 object_build_ids; leave some out");
+    json_object_foreach(ids, key, value) {
+        char *path = read_text(s, key, where);
+        int at = path ? sr_setfile_object(s->sf, slot, path) : -1;
+
+        free(path);
+        if (!path)
+            return false;
+        if (at >= 0 && !read_id(s, s->sf->object_id[at], value, where))
+            return false;
+    }
+    return !s->sf->u->names_lost || fail(s, where, "too many objects; leave some out");
 }
 
 static bool read_objects(const struct source *s, unsigned slot, const json_t *objects,
@@ -106,7 +141,6 @@ static bool read_objects(const struct source *s, unsigned slot, const json_t *ob
 }
 
 static bool read_image(const struct source *s, const json_t *image, size_t i) {
-    const json_t *id = json_object_get(image, "build_id");
     char where[64], what[96], *path;
     struct sr_union_image *slot;
     int at;
@@ -120,15 +154,8 @@ static bool read_image(const struct source *s, const json_t *image, size_t i) {
     if (at < 0)
         return fail(s, where, "no path, or more images than 256; correct it");
     slot = &s->sf->u->images[at];
-    if (json_is_string(id)) {
-        const char *text = json_string_value(id);
-
-        if (strlen(text) >= SR_BUILD_ID_BYTES ||
-            (strspn(text, "0123456789abcdef") != strlen(text) &&
-             strcmp(text, SR_SETFILE_DIFFERS) != 0))
-            return fail(s, where, "no build-id; write hexadecimal digits or null");
-        memcpy(s->sf->build_id[at], text, strlen(text) + 1);
-    }
+    if (!read_id(s, s->sf->build_id[at], json_object_get(image, "build_id"), where))
+        return false;
     if (json_is_true(json_object_get(image, "incomplete")))
         slot->calls.lost = 1;
     snprintf(what, sizeof what, "%s: calls", where);
@@ -136,7 +163,8 @@ static bool read_image(const struct source *s, const json_t *image, size_t i) {
         return false;
     snprintf(what, sizeof what, "%s: startup", where);
     return read_calls(s, &slot->startup, json_object_get(image, "startup"), what) &&
-           read_objects(s, (unsigned)at, json_object_get(image, "objects"), where);
+           read_objects(s, (unsigned)at, json_object_get(image, "objects"), where) &&
+           read_object_ids(s, (unsigned)at, json_object_get(image, "object_build_ids"), where);
 }
 
 static bool read_ours(const struct source *s, json_t *root) {
@@ -368,31 +396,48 @@ static json_t *calls_of(const struct sr_set *set, struct sr_names *names) {
     return array;
 }
 
-static json_t *image_of(const struct sr_setfile *sf, unsigned slot, struct sr_names *names) {
-    const struct sr_union_image *image = &sf->u->images[slot];
-    json_t *objects = json_array(), *out;
-    bool startup = sr_set_count(&image->startup) != 0,
-         lost = image->calls.lost || image->startup.lost;
-
+/* Objects of an image: their paths, and the build-ids of those where it is known. */
+static bool objects_of(const struct sr_setfile *sf, unsigned slot, json_t *paths, json_t *ids) {
     for (unsigned i = 0; i < SR_OBJECTS_MAX; i++) {
         const char *path = sr_union_object_path(sf->u, i);
+        json_t *text;
 
-        if (path && sf->u->objects[i].image == slot &&
-            json_array_append_new(objects, string_of(path))) {
-            json_decref(objects);
-            return NULL;
+        if (!path || sf->u->objects[i].image != slot)
+            continue;
+        text = string_of(path);
+        if (json_array_append(paths, text) ||
+            (sf->object_id[i][0] &&
+             json_object_set_new(ids, json_string_value(text), json_string(sf->object_id[i])))) {
+            json_decref(text);
+            return false;
         }
+        json_decref(text);
     }
-    out = json_pack("{s:o, s:s?, s:o, s:o}", "path", string_of(sr_union_image_path(sf->u, slot)),
-                    "build_id", sf->build_id[slot][0] ? sf->build_id[slot] : NULL, "calls",
-                    calls_of(&image->calls, names), "objects", objects);
-    if (out &&
-        ((startup && json_object_set_new(out, "startup", calls_of(&image->startup, names))) ||
-         (lost && json_object_set_new(out, "incomplete", json_true())))) {
-        json_decref(out);
-        return NULL;
-    }
-    return out;
+    return true;
+}
+
+static json_t *image_of(const struct sr_setfile *sf, unsigned slot, struct sr_names *names) {
+    const struct sr_union_image *image = &sf->u->images[slot];
+    json_t *objects = json_array(), *ids = json_object(), *out = NULL;
+    bool startup = sr_set_count(&image->startup) != 0,
+         lost = image->calls.lost || image->startup.lost, ok;
+
+    ok = objects_of(sf, slot, objects, ids);
+    if (ok)
+        out =
+            json_pack("{s:o, s:s?, s:o, s:O}", "path", string_of(sr_union_image_path(sf->u, slot)),
+                      "build_id", sf->build_id[slot][0] ? sf->build_id[slot] : NULL, "calls",
+                      calls_of(&image->calls, names), "objects", objects);
+    ok = out &&
+         (!startup || json_object_set_new(out, "startup", calls_of(&image->startup, names)) == 0) &&
+         (!lost || json_object_set_new(out, "incomplete", json_true()) == 0) &&
+         (!json_object_size(ids) || json_object_set(out, "object_build_ids", ids) == 0);
+    json_decref(objects);
+    json_decref(ids);
+    if (ok)
+        return out;
+    json_decref(out);
+    return NULL;
 }
 
 bool sr_setfile_write_json(FILE *to, const struct sr_setfile *sf) {
@@ -410,7 +455,8 @@ bool sr_setfile_write_json(FILE *to, const struct sr_setfile *sf) {
             json_pack("{s:s, s:i, s:s, s:O, s:o, s:b, s:O}", "sysreach", "set", "version", VERSION,
                       "arch", "x86-64", "header", header, "calls", calls_of(&sf->body, names),
                       "incomplete", sf->body.lost != 0, "images", images);
-    if (out) {
+    ok = out && (!sf->more || json_object_update_missing(out, sf->more) == 0);
+    if (ok) {
         json_dumpf(out, to, JSON_INDENT(2));
         putc('\n', to);
     }
@@ -418,5 +464,5 @@ bool sr_setfile_write_json(FILE *to, const struct sr_setfile *sf) {
     json_decref(images);
     json_decref(header);
     free(names);
-    return out != NULL;
+    return ok;
 }

@@ -20,8 +20,9 @@ struct reader {
     struct sr_setfile_error *err;
     const char *name;
     unsigned line, slots;
-    bool ours; /* begins as our own files do: its header has a meaning */
-    int image; /* slot of the last image line, or -1 */
+    bool ours;  /* begins as our own files do: its header has a meaning */
+    int image;  /* slot of the last image line, or -1 */
+    int object; /* of the last object line of that image, or -1 */
 };
 
 static bool fail_line(struct reader *r, const char *what, const char *next) {
@@ -58,6 +59,7 @@ static bool add_calls(struct reader *r, struct sr_set *set, const char *p) {
 
 static bool read_image(struct reader *r, const char *path) {
     r->image = *path ? sr_union_image(r->sf->u, path) : -1;
+    r->object = -1;
     if (++r->slots > SLOTS_MAX || r->image < 0)
         return fail_line(r, *path ? "too many images" : "no path",
                          "correct the line or leave it out");
@@ -68,17 +70,14 @@ static bool read_object(struct reader *r, const char *path) {
     if (!*path || ++r->slots > SLOTS_MAX)
         return fail_line(r, *path ? "too many objects" : "no path",
                          "correct the line or leave it out");
-    sr_union_object(r->sf->u, (unsigned)r->image, path);
+    r->object = sr_setfile_object(r->sf, (unsigned)r->image, path);
     return !r->sf->u->names_lost || fail_line(r, "too many objects", "leave some out");
 }
 
-static bool read_build_id(struct reader *r, const char *value) {
-    size_t len = strlen(value);
-
-    if (len >= SR_BUILD_ID_BYTES ||
-        (strspn(value, "0123456789abcdef") != len && strcmp(value, SR_SETFILE_DIFFERS) != 0))
+static bool read_build_id(struct reader *r, char id[SR_BUILD_ID_BYTES], const char *value) {
+    if (!sr_setfile_is_build_id(value))
         return fail_line(r, "no build-id", "write hexadecimal digits or leave the line out");
-    memcpy(r->sf->build_id[r->image], value, len + 1);
+    memcpy(id, value, strlen(value) + 1);
     return true;
 }
 
@@ -104,7 +103,7 @@ static bool read_header(struct reader *r, const char *key, char *value) {
         return true;
     }
     if (strcmp(key, "build-id") != 0 && strcmp(key, "calls") != 0 && strcmp(key, "startup") != 0 &&
-        strcmp(key, "object") != 0)
+        strcmp(key, "object") != 0 && strcmp(key, "object-build-id") != 0)
         return true; /* a comment that has a colon in it */
     if (!image)
         return fail_line(r, "belongs to no image", "put it after a line \"# image: PATH\"");
@@ -114,7 +113,11 @@ static bool read_header(struct reader *r, const char *key, char *value) {
         return add_calls(r, &image->startup, value);
     if (strcmp(key, "object") == 0)
         return read_object(r, value);
-    return read_build_id(r, value);
+    if (strcmp(key, "build-id") == 0)
+        return read_build_id(r, r->sf->build_id[r->image], value);
+    if (r->object < 0)
+        return fail_line(r, "belongs to no object", "put it after a line \"# object: PATH\"");
+    return read_build_id(r, r->sf->object_id[r->object], value);
 }
 
 static bool read_comment(struct reader *r, const char *p, size_t len) {
@@ -122,7 +125,7 @@ static bool read_comment(struct reader *r, const char *p, size_t len) {
     bool ok = true;
 
     if (len >= strlen(MAGIC) && memcmp(p, MAGIC, strlen(MAGIC)) == 0) {
-        r->image = -1;
+        r->image = r->object = -1;
         if (r->line == 1)
             r->ours = true;
         if (r->ours && (len != strlen(MAGIC VERSION) || memcmp(p, MAGIC VERSION, len) != 0))
@@ -150,7 +153,8 @@ static bool is_blank(char c) {
 
 bool sr_settext_parse(struct sr_setfile *sf, const char *name, const char *p, size_t len,
                       struct sr_setfile_error *err) {
-    struct reader state = {.sf = sf, .err = err, .name = name, .image = -1}, *r = &state;
+    struct reader state = {.sf = sf, .err = err, .name = name, .image = -1, .object = -1},
+                  *r = &state;
     const char *end = p + len;
 
     while (p < end) {
@@ -218,6 +222,8 @@ static bool write_image(FILE *to, const struct sr_setfile *sf, unsigned slot,
 
         if (path && sf->u->objects[i].image == slot)
             ok = write_line(to, "object", path);
+        if (path && sf->u->objects[i].image == slot && sf->object_id[i][0])
+            fprintf(to, "# object-build-id: %s\n", sf->object_id[i]);
     }
     return ok;
 }
