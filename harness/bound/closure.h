@@ -27,7 +27,7 @@ struct sr_closure {
     size_t interp;  /* index of the interpreter; SIZE_MAX: static */
     size_t n_start; /* objects [0, n_start) are there at start; the rest came with modules */
     bool *module;   /* by index: it was dlopened itself (named as a module, not only needed) */
-    char **notes;   /* things to tell: a module that is not there any more, … */
+    char **notes;   /* things to tell */
     size_t n_notes;
     void *private_;
 };

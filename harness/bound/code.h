@@ -64,12 +64,13 @@ struct sr_code {
     const struct sr_object *object;
 };
 
-/* extra: further entries (targets of other objects' references are symbols and known anyway).
- * NULL: out of memory. Time and memory are linear in the bytes of code. */
+/* NULL: out of memory, or more than 4 GiB of code. Time and memory are linear in the bytes of code.
+ */
 struct sr_code *sr_code_scan(const struct sr_object *o);
 void sr_code_free(struct sr_code *c);
 
-/* An instruction was decoded beginning there. */
+/* An instruction was decoded beginning there. Padding behind a return or jump counts only where
+ * something leads to it. */
 bool sr_code_is_start(const struct sr_code *c, uint64_t addr);
 
 /* Index of the function that holds addr; -1: none. */

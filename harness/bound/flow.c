@@ -8,7 +8,6 @@
  */
 #include "flow.h"
 
-#include <elf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,191 +20,24 @@ struct sr_flows {
     ZydisDecoder decoder;
     struct sr_flow **flows;     /* by function */
     struct sr_flow_note *notes; /* by function */
-    struct sr_flow_edge *edges;
-    size_t n_edges;
-    uint64_t *entries;
-    size_t n_entries;
-    uint64_t *labels; /* in data: jump tables, computed goto */
-    size_t n_labels;
+    struct sr_edges edges;
     unsigned depth;
 };
 
-static int by_edge(const void *a, const void *b) {
-    const struct sr_flow_edge *x = a, *y = b;
-
-    if (x->to != y->to)
-        return x->to < y->to ? -1 : 1;
-    return (x->from > y->from) - (x->from < y->from);
-}
-
-static int by_value(const void *a, const void *b) {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static size_t first_edge(const struct sr_flows *f, uint64_t to) {
-    size_t lo = 0, hi = f->n_edges;
-
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (f->edges[mid].to < to)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
-const struct sr_flow_edge *sr_flow_outer(const struct sr_flows *f, uint64_t addr, size_t *n) {
-    size_t first = first_edge(f, addr), end = first;
-
-    while (end < f->n_edges && f->edges[end].to == addr)
-        end++;
-    *n = end - first;
-    return f->edges + first;
-}
-
-static bool is_outer(const struct sr_flows *f, uint64_t addr) {
-    size_t n;
-
-    sr_flow_outer(f, addr, &n);
-    return n > 0;
-}
-
-/* Parts that the compiler moved away have symbols, but nobody calls them. */
-static bool is_entry_symbol(const struct sr_flows *f, const struct sr_symbol *s) {
-    if (!s->defined || (s->type != STT_FUNC && s->type != STT_GNU_IFUNC && s->type != STT_NOTYPE))
-        return false;
-    return !strstr(s->name, ".cold") || !is_outer(f, s->value);
-}
-
-/* A label whose address its own function takes for an indirect jump is not called. */
-static bool is_label(const struct sr_function *fn, const struct sr_ref *r) {
-    return r->kind == SR_REF_CODE && fn->indirect_jump && r->to > fn->lo && r->to < fn->hi;
-}
-
-/* Does the instruction of reference i (by function and address) name data? A jump does not. */
-static bool names_data(const struct sr_code *c, const struct sr_function *fn, uint32_t i) {
-    for (uint32_t k = i; k > fn->first_ref && c->refs[k - 1].from == c->refs[i].from; k--)
-        if (c->refs[k - 1].kind == SR_REF_DATA)
-            return true;
-    for (uint32_t k = i + 1; k < fn->first_ref + fn->n_refs && c->refs[k].from == c->refs[i].from;
-         k++)
-        if (c->refs[k].kind == SR_REF_DATA)
-            return true;
-    return false;
-}
-
-static void collect_edges(struct sr_flows *f) {
-    const struct sr_code *c = f->code;
-
-    for (size_t i = 0; i < c->n_functions; i++) {
-        const struct sr_function *fn = &c->functions[i];
-
-        for (uint32_t k = fn->first_ref; k < fn->first_ref + fn->n_refs; k++) {
-            const struct sr_ref *r = &c->refs[k];
-
-            if ((r->kind == SR_REF_JUMP || r->kind == SR_REF_FALL) && !r->slot)
-                f->edges[f->n_edges++] =
-                    (struct sr_flow_edge){r->to, r->from, names_data(c, fn, k)};
-        }
-    }
-    if (f->n_edges)
-        qsort(f->edges, f->n_edges, sizeof *f->edges, by_edge);
-}
-
-static bool is_entry(const struct sr_flows *f, uint64_t addr) {
-    return bsearch(&addr, f->entries, f->n_entries, sizeof addr, by_value) != NULL;
-}
-
-/* A jump table leads to moved parts of its function. What seems to lead into the midst of a
- * function that somebody calls is the next table, read as this one. */
-static void drop_edges(struct sr_flows *f) {
-    size_t n = 0;
-
-    for (size_t i = 0; i < f->n_edges; i++) {
-        const struct sr_flow_edge *e = &f->edges[i];
-        int64_t to = e->table ? sr_code_function(f->code, e->to) : -1;
-        uint64_t lo = to >= 0 ? f->code->functions[to].lo : e->to;
-
-        if (!e->table || lo == e->to || !is_entry(f, lo))
-            f->edges[n++] = *e;
-    }
-    f->n_edges = n;
-}
-
-/* A word that leads into the midst of a function with indirect jumps (or of its moved part) is one
- * of a table for them. */
-static bool is_label_word(const struct sr_flows *f, uint64_t to) {
-    int64_t function = sr_code_function(f->code, to);
-    size_t n;
-    const struct sr_flow_edge *e = sr_flow_outer(f, to, &n);
-
-    if (function < 0 || f->code->functions[function].lo == to)
-        return false;
-    return f->code->functions[function].indirect_jump || (n && e->table);
-}
-
-static void collect_entries(struct sr_flows *f) {
-    const struct sr_code *c = f->code;
-    const struct sr_object *o = c->object;
-    uint64_t *e = f->entries;
-    size_t n = 0;
-
-    for (size_t i = 0; i < c->n_functions; i++) {
-        const struct sr_function *fn = &c->functions[i];
-
-        for (uint32_t k = 0; k < fn->n_refs; k++) {
-            const struct sr_ref *r = &c->refs[fn->first_ref + k];
-
-            if ((r->kind == SR_REF_CALL || r->kind == SR_REF_CODE) && !r->slot && !is_label(fn, r))
-                e[n++] = r->to;
-        }
-    }
-    for (size_t i = 0; i < o->n_relocs; i++)
-        if (o->relocs[i].kind == SR_RELOC_RELATIVE && is_label_word(f, o->relocs[i].target))
-            f->labels[f->n_labels++] = o->relocs[i].target;
-        else if (o->relocs[i].kind == SR_RELOC_RELATIVE || o->relocs[i].kind == SR_RELOC_IRELATIVE)
-            e[n++] = o->relocs[i].target;
-    for (size_t i = 0; i < o->n_dynsym; i++)
-        if (is_entry_symbol(f, &o->dynsym[i]))
-            e[n++] = o->dynsym[i].value;
-    for (size_t i = 0; i < o->n_symtab; i++)
-        if (is_entry_symbol(f, &o->symtab[i]))
-            e[n++] = o->symtab[i].value;
-    for (size_t i = 0; i < o->n_inits; i++)
-        e[n++] = o->inits[i];
-    e[n++] = o->entry;
-    qsort(e, n, sizeof *e, by_value);
-    f->n_entries = n;
-    if (f->n_labels)
-        qsort(f->labels, f->n_labels, sizeof *f->labels, by_value);
-}
-
 struct sr_flows *sr_flows_new(const struct sr_code *code) {
-    const struct sr_object *o = code->object;
     struct sr_flows *f = calloc(1, sizeof *f);
 
     if (!f)
         return NULL;
     f->code = code;
-    f->flows = calloc(code->n_functions + 1, sizeof *f->flows);
+    f->flows = calloc(code->n_functions + 1, sizeof(struct sr_flow *));
     f->notes = calloc(code->n_functions + 1, sizeof *f->notes);
-    f->edges = calloc(code->n_refs + 1, sizeof *f->edges);
-    f->entries = calloc(code->n_refs + o->n_relocs + o->n_dynsym + o->n_symtab + o->n_inits + 1,
-                        sizeof *f->entries);
-    f->labels = calloc(o->n_relocs + 1, sizeof *f->labels);
-    if (!f->labels || !f->flows || !f->notes || !f->edges || !f->entries ||
+    if (!sr_edges_collect(&f->edges, code) || !f->flows || !f->notes ||
         ZYAN_FAILED(
             ZydisDecoderInit(&f->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64))) {
         sr_flows_free(f);
         return NULL;
     }
-    collect_edges(f);
-    collect_entries(f);
-    drop_edges(f);
     return f;
 }
 
@@ -227,9 +59,7 @@ void sr_flows_free(struct sr_flows *f) {
             flow_free(f->flows[i]);
     free(f->flows);
     free(f->notes);
-    free(f->edges);
-    free(f->entries);
-    free(f->labels);
+    sr_edges_free(&f->edges);
     free(f);
 }
 
@@ -239,6 +69,10 @@ const struct sr_code *sr_flows_code(const struct sr_flows *f) {
 
 struct sr_flow_note *sr_flows_note(struct sr_flows *f, int64_t function) {
     return &f->notes[function];
+}
+
+const struct sr_edge *sr_flow_outer(const struct sr_flows *f, uint64_t addr, size_t *n) {
+    return sr_edges_to(&f->edges, addr, n);
 }
 
 int64_t sr_flow_find(const struct sr_flow *w, uint64_t addr) {
@@ -382,7 +216,7 @@ static void find_tables(const struct sr_flows *f, struct sr_flow *w) {
     for (uint32_t k = 0; w->n_indirect && k < fn->n_refs; k++) {
         const struct sr_ref *r = &f->code->refs[fn->first_ref + k];
 
-        if (is_label(fn, r))
+        if (sr_edges_is_label(fn, r))
             mark_anywhere(w, r->to);
         if (r->kind == SR_REF_DATA || r->kind == SR_REF_CODE) {
             read_table(f, w, r->to, false, &budget);
@@ -398,36 +232,23 @@ static bool overlaps(const struct sr_flow *w, uint32_t i, uint64_t end) {
     return (i + 1 < w->n_insns && s[1].at < s->at + s->len) || end > s->at;
 }
 
-/* Index of the first in a sorted list that is not below lo. */
-static size_t first_value(const uint64_t *list, size_t n, uint64_t low) {
-    size_t lo = 0, hi = n;
-
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-
-        if (list[mid] < low)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 static void mark_entries(const struct sr_flows *f, struct sr_flow *w, const struct link *links) {
-    for (size_t k = first_value(f->labels, f->n_labels, w->lo);
-         w->n_indirect && k < f->n_labels && f->labels[k] < w->hi; k++)
-        mark_anywhere(w, f->labels[k]);
-    for (size_t k = first_value(f->entries, f->n_entries, w->lo);
-         k < f->n_entries && f->entries[k] < w->hi; k++) {
-        int64_t i = sr_flow_find(w, f->entries[k]);
+    const struct sr_edges *x = &f->edges;
+
+    for (size_t k = sr_edges_first_value(x->labels, x->n_labels, w->lo);
+         w->n_indirect && k < x->n_labels && x->labels[k] < w->hi; k++)
+        mark_anywhere(w, x->labels[k]);
+    for (size_t k = sr_edges_first_value(x->entries, x->n_entries, w->lo);
+         k < x->n_entries && x->entries[k] < w->hi; k++) {
+        int64_t i = sr_flow_find(w, x->entries[k]);
 
         if (i >= 0)
             w->insns[i].entry = true;
     }
-    for (size_t k = first_edge(f, w->lo); k < f->n_edges && f->edges[k].to < w->hi; k++) {
-        int64_t i = sr_flow_find(w, f->edges[k].to);
+    for (size_t k = sr_edges_first(x, w->lo); k < x->n_edges && x->edges[k].to < w->hi; k++) {
+        int64_t i = sr_flow_find(w, x->edges[k].to);
 
-        if (i >= 0 && (f->edges[k].from < w->lo || f->edges[k].from >= w->hi))
+        if (i >= 0 && (x->edges[k].from < w->lo || x->edges[k].from >= w->hi))
             w->insns[i].outer = true;
     }
     /* An FDE may begin before its function, for the unwinder's sake. */
@@ -538,7 +359,7 @@ const struct sr_flow *sr_flows_get(struct sr_flows *f, int64_t function) {
     return w;
 }
 
-const uint32_t *sr_flow_sources(struct sr_flows *f, const struct sr_flow_edge *e,
+const uint32_t *sr_flow_sources(struct sr_flows *f, const struct sr_edge *e,
                                 const struct sr_flow **w, uint32_t *n) {
     int64_t i;
 

@@ -11,7 +11,7 @@
 
 #include <Zydis/Zydis.h>
 
-#include "code.h"
+#include "edges.h"
 
 /* A stack address: a place relative to the stack pointer at the function's entry (base
  * SR_BASE_ENTRY), or to where it stood after an instruction that set it to something not known
@@ -92,14 +92,10 @@ const struct sr_flow *sr_flows_get(struct sr_flows *f, int64_t function);
 int64_t sr_flow_find(const struct sr_flow *w, uint64_t addr);
 
 /* Jumps from other functions to addr: *n of them. */
-struct sr_flow_edge {
-    uint64_t to, from;
-    bool table; /* from the jump table that the instruction at `from` names */
-};
-const struct sr_flow_edge *sr_flow_outer(const struct sr_flows *f, uint64_t addr, size_t *n);
+const struct sr_edge *sr_flow_outer(const struct sr_flows *f, uint64_t addr, size_t *n);
 
 /* The instructions that an edge comes from: *n indices in *w. NULL: not known. */
-const uint32_t *sr_flow_sources(struct sr_flows *f, const struct sr_flow_edge *e,
+const uint32_t *sr_flow_sources(struct sr_flows *f, const struct sr_edge *e,
                                 const struct sr_flow **w, uint32_t *n);
 
 /* Instruction number index of w. False: nothing to decode there. */

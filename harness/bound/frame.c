@@ -238,7 +238,7 @@ static void start(struct work *k) {
     for (uint32_t i = 0; i < k->w->n_insns; i++) {
         const struct sr_flow_insn *s = &k->w->insns[i];
         size_t n = 0;
-        const struct sr_flow_edge *e = s->outer ? sr_flow_outer(k->f, s->at, &n) : NULL;
+        const struct sr_edge *e = s->outer ? sr_flow_outer(k->f, s->at, &n) : NULL;
 
         if (s->entry)
             join(k, i, &entry);

@@ -250,7 +250,7 @@ bool sr_object_read_headers(struct sr_object_build *b) {
     Elf64_Ehdr eh = {0};
 
     if (!check_header(b, &eh) || !read_phdrs(b, &eh) || !read_segments(b) || !read_with_libelf(b) ||
-        !read_other_phdrs(b))
+        !sr_object_split(b, eh.e_entry) || !read_other_phdrs(b))
         return false;
     o->fixed = eh.e_type == ET_EXEC;
     o->entry = sr_object_is_code(o, eh.e_entry) ? eh.e_entry : 0;

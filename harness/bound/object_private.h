@@ -1,7 +1,7 @@
 /*
  * What the readers of one ELF object share while it is being opened: the image, its headers, and
- * how they fail. Only object.c, headers.c, dynamic.c, symbols.c, relocs.c and ehframe.c include
- * this.
+ * how they fail. Only object.c, headers.c, split.c, dynamic.c, symbols.c, relocs.c and ehframe.c
+ * include this.
  *
  * What the loader reads (segments, the dynamic section and its tables) must be sound, or the object
  * is damaged. Section headers are nobody's but ours: what is wrong in them is passed over.
@@ -107,6 +107,9 @@ bool sr_object_read_frames(struct sr_object_build *b);
 bool sr_object_read_relocs(struct sr_object_build *b);
 bool sr_object_read_inits(struct sr_object_build *b);
 bool sr_object_read_names(struct sr_object_build *b);
+
+/* Tells code and constants of one segment apart, as far as sections do (split.c). */
+bool sr_object_split(struct sr_object_build *b, uint64_t entry);
 
 /* The highest index of a symbol that the relocation tables name. */
 bool sr_object_relocs_highest(const struct sr_object_build *b, uint32_t *highest);

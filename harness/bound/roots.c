@@ -82,6 +82,16 @@ static void root_tls(struct rooting *r, uint32_t object) {
         r->root(r->ctx, r->g->data[object] + (uint32_t)at, "initial thread-local data");
 }
 
+/* Words between the code of an object at a fixed address: no region of data holds them. */
+static void root_words_in_code(struct rooting *r, uint32_t object) {
+    const struct sr_object *o = r->g->closure->objects[object];
+
+    r->why = "address in a word between code";
+    for (size_t i = 0; o->fixed && i < o->n_relocs; i++)
+        if (o->relocs[i].kind == SR_RELOC_RELATIVE && sr_object_is_code(o, o->relocs[i].where))
+            root_at(r, object, o->relocs[i].target);
+}
+
 /* glibc's ld.so: elf/rtld.c (_dl_call_libc_early_init), elf/dl-minimal.c (__rtld_malloc_init_real).
  */
 static const char *const looked_up[] = {"__libc_early_init", "malloc", "calloc", "realloc", "free"};
@@ -103,6 +113,7 @@ void sr_graph_roots(struct sr_graph *g, sr_graph_root *root, void *ctx) {
             root_at(&r, i, c->objects[i]->inits[k]);
         root_resolvers(&r, i);
         root_tls(&r, i);
+        root_words_in_code(&r, i);
         r.why = c->module[i] ? "export of a module that is loaded at run time"
                              : "export of a shared object without an entry point";
         if (c->module[i] || (i == 0 && !c->objects[0]->entry))

@@ -171,6 +171,7 @@ static bool read_dynsym(struct sr_object_build *b, size_t count, const char **ve
         s->visibility = ELF64_ST_VISIBILITY(sym.st_other);
         s->defined = sym.st_shndx != SHN_UNDEF;
         s->hidden = s->defined && (version & VERSIONS);
+        s->oldest = s->defined && (version & (VERSIONS - 1)) == 2;
     }
     o->n_dynsym = count;
     return sr_object_border(b, at, count * sizeof(Elf64_Sym)) &&

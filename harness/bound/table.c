@@ -6,7 +6,7 @@
 #include "track.h"
 
 #define STEPS_MAX 48
-#define FLAGS_MAX 6 /* instructions between a comparison and its jump */
+#define FLAGS_MAX 6 /* instructions between a comparison and what depends on it */
 
 /* The last value for which the conditional jump n (after cmp x, k) leads where we came from:
  * unsigned comparisons only. -1: another condition. */
@@ -125,22 +125,19 @@ static bool zero_means(const struct sr_insn *n, const struct sr_loc *loc, int64_
     }
 }
 
-bool sr_track_equal(struct sr_track *t, const struct sr_flow *w, uint32_t index, uint64_t to,
-                    const struct sr_loc *loc, unsigned need, int64_t *value) {
-    const struct sr_flow_insn *s = &w->insns[index];
+bool sr_track_zero(struct sr_track *t, const struct sr_flow *w, uint32_t index,
+                   const struct sr_loc *loc, unsigned need, int64_t *value) {
     struct sr_flows *f = sr_track_flows(t);
     struct sr_insn n;
     struct sr_effect e;
 
-    if (!sr_flow_load(f, w, index, &n) || n.i.raw.imm[0].value.s == 0 ||
-        n.i.mnemonic != (to == s->at + s->len ? ZYDIS_MNEMONIC_JNZ : ZYDIS_MNEMONIC_JZ))
-        return false;
     for (unsigned i = 0; i < FLAGS_MAX; i++) {
+        const struct sr_flow_insn *s = &w->insns[index];
+
         if (s->n_preds != 1 || s->entry || s->outer || s->anywhere || !sr_track_spend(t))
             return false;
         index = w->preds[s->first_pred];
-        s = &w->insns[index];
-        if (s->kind != SR_FLOW_NEXT || !sr_flow_load(f, w, index, &n))
+        if (w->insns[index].kind != SR_FLOW_NEXT || !sr_flow_load(f, w, index, &n))
             return false;
         if (sets_flags(&n))
             return n.op[0].size / 8 >= need && zero_means(&n, loc, value);

@@ -2,14 +2,14 @@
  * The search, see track.h. A state is a thing to track before an instruction, with the chain of
  * operations that its value still goes through. Each state is looked at once.
  */
-#include "track.h"
+#include "track_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define VISITS_MAX   20000
 #define TRIES_MAX    400000 /* edges, seen ones as well */
-#define TABLE_SIZE   32768  /* of seen states: a power of two above VISITS_MAX */
+#define TABLE_SIZE   65536  /* of seen states: a power of two, much above VISITS_MAX */
 #define CHAINS_MAX   512
 #define CHAIN_LENGTH 14
 #define VALUES_MAX   16 /* of the second operand of an operation */
@@ -44,16 +44,9 @@ struct sr_track {
     struct seen *seen;
     struct chain chains[CHAINS_MAX];
     uint32_t n_chains;
-    uint32_t searches, visits, tries;
-};
-
-struct search {
-    struct sr_track *t;
-    struct state *states;
-    size_t n_states, cap_states;
-    struct sr_origins *out;
-    uint32_t id;
-    unsigned depth;
+    uint32_t n_seen;
+    uint32_t searches; /* so far: each search has its own number */
+    uint32_t visits, tries;
 };
 
 struct sr_track *sr_track_new(struct sr_flows *flows) {
@@ -78,9 +71,12 @@ void sr_track_free(struct sr_track *t) {
 }
 
 void sr_track_begin(struct sr_track *t) {
-    memset(t->seen, 0, TABLE_SIZE * sizeof *t->seen);
+    if (t->n_seen + VISITS_MAX >= TABLE_SIZE) {
+        memset(t->seen, 0, TABLE_SIZE * sizeof *t->seen);
+        t->n_seen = 0;
+    }
     t->n_chains = 1;
-    t->searches = t->visits = t->tries = 0;
+    t->visits = t->tries = 0;
 }
 
 bool sr_track_spend(struct sr_track *t) {
@@ -107,7 +103,7 @@ void sr_track_add(struct sr_origins *out, const struct sr_origin *o) {
         out->o[out->n++] = *o;
 }
 
-static void unknown(struct search *s, uint64_t at, const char *why) {
+void sr_search_unknown(struct sr_search *s, uint64_t at, const char *why) {
     const struct sr_origin o = {.kind = SR_ORIGIN_UNKNOWN, .at = at, .why = why};
 
     sr_track_add(s->out, &o);
@@ -115,10 +111,11 @@ static void unknown(struct search *s, uint64_t at, const char *why) {
 
 /* UINT32_MAX: too long, or too many. */
 static uint32_t chained(struct sr_track *t, uint8_t op, int64_t k, uint32_t next) {
-    uint8_t length = (uint8_t)(next ? t->chains[next].length + 1 : 1);
+    uint8_t length;
 
     if (next == UINT32_MAX)
         return next;
+    length = (uint8_t)(next ? t->chains[next].length + 1 : 1);
     for (uint32_t i = 1; i < t->n_chains; i++)
         if (t->chains[i].op == op && t->chains[i].k == k && t->chains[i].next == next)
             return i;
@@ -129,7 +126,7 @@ static uint32_t chained(struct sr_track *t, uint8_t op, int64_t k, uint32_t next
 }
 
 /* The origin's value goes through the chain. What is not a constant may only be added to. */
-static void emit(struct search *s, uint32_t chain, struct sr_origin o) {
+void sr_search_emit(struct sr_search *s, uint32_t chain, struct sr_origin o) {
     const struct chain *all = s->t->chains;
     uint64_t value = (uint64_t)o.value;
     bool linear = true;
@@ -149,21 +146,21 @@ static void emit(struct search *s, uint32_t chain, struct sr_origin o) {
     }
     if (o.kind != SR_ORIGIN_CONST &&
         (!linear || (value && o.kind != SR_ORIGIN_ARG && o.kind != SR_ORIGIN_STACK))) {
-        unknown(s, o.at, "computed from a value that is not constant");
+        sr_search_unknown(s, o.at, "computed from a value that is not constant");
         return;
     }
     o.value = (int64_t)value;
     sr_track_add(s->out, &o);
 }
 
-static void push(struct search *s, const struct sr_flow *w, uint32_t index, struct sr_loc loc,
-                 unsigned need, uint32_t chain) {
+void sr_search_push(struct sr_search *s, const struct sr_flow *w, uint32_t index, struct sr_loc loc,
+                    unsigned need, uint32_t chain) {
     if (s->n_states == s->cap_states) {
         size_t cap = s->cap_states ? 2 * s->cap_states : 64;
         struct state *more = cap <= STATES_MAX ? realloc(s->states, cap * sizeof *s->states) : NULL;
 
         if (!more) {
-            unknown(s, w->insns[index].at, "too complex");
+            sr_search_unknown(s, w->insns[index].at, "too complex");
             return;
         }
         s->states = more;
@@ -173,7 +170,7 @@ static void push(struct search *s, const struct sr_flow *w, uint32_t index, stru
 }
 
 /* True: not seen before in this search. */
-static bool first_time(struct search *s, uint64_t at, const struct state *st) {
+static bool first_time(struct sr_search *s, uint64_t at, const struct state *st) {
     struct seen key = {.at = at,
                        .chain = st->chain,
                        .search = s->id,
@@ -186,13 +183,15 @@ static bool first_time(struct search *s, uint64_t at, const struct state *st) {
         key.place = st->loc.place;
     else
         key.reg = st->loc.reg;
-    h = at * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)key.place.off * 31 + key.chain * 131 +
-        key.search * 8191 + key.reg * 7;
-    for (size_t i = (h >> 20) & (TABLE_SIZE - 1);; i = (i + 1) & (TABLE_SIZE - 1)) {
+    h = at * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)key.place.off * UINT64_C(0x1f35) +
+        key.chain * UINT64_C(0x833d) + key.search * UINT64_C(0x1fff9d) + key.reg * UINT64_C(0x71);
+    h *= UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t i = (h >> 40) & (TABLE_SIZE - 1);; i = (i + 1) & (TABLE_SIZE - 1)) {
         struct seen *e = &s->t->seen[i];
 
         if (!e->used) {
             *e = key;
+            s->t->n_seen++;
             return true;
         }
         if (e->at == key.at && e->chain == key.chain && e->search == key.search &&
@@ -202,41 +201,8 @@ static bool first_time(struct search *s, uint64_t at, const struct state *st) {
     }
 }
 
-struct sr_origin sr_track_word(const struct sr_object *o, uint64_t addr, unsigned width) {
-    struct sr_origin r = {.kind = SR_ORIGIN_GLOBAL, .address = addr};
-    const struct sr_segment *seg = NULL;
-    const struct sr_reloc *reloc = sr_object_reloc(o, addr);
-    size_t left = 0;
-    const uint8_t *p = sr_object_at(o, addr, &left);
-
-    for (size_t i = 0; i < o->n_segments && !seg; i++)
-        if (addr >= o->segments[i].lo && addr < o->segments[i].hi)
-            seg = &o->segments[i];
-    if (!seg) {
-        r.kind = SR_ORIGIN_UNKNOWN;
-        r.address = 0;
-        r.why = "read from an address outside of the object";
-        return r;
-    }
-    if (seg->write || reloc || !p || left < width)
-        return r;
-    r.kind = SR_ORIGIN_CONST;
-    r.address = 0;
-    for (unsigned i = 0; i < width && i < 8; i++)
-        r.value = (int64_t)((uint64_t)r.value | (uint64_t)p[i] << (8 * i));
-    return r;
-}
-
-static void emit_word(struct search *s, uint64_t at, uint64_t addr, unsigned width,
-                      uint32_t chain) {
-    struct sr_origin o = sr_track_word(sr_flows_code(s->t->flows)->object, addr, width);
-
-    o.at = at;
-    emit(s, chain, o);
-}
-
-static void ask(struct search *s, const struct sr_flow *w, uint32_t index, ZydisRegister r,
-                struct sr_origins *out) {
+void sr_search_ask(struct sr_search *s, const struct sr_flow *w, uint32_t index, ZydisRegister r,
+                   struct sr_origins *out) {
     struct sr_loc loc = {.reg = (uint8_t)sr_effect_register(r)};
 
     out->n = 0;
@@ -245,163 +211,37 @@ static void ask(struct search *s, const struct sr_flow *w, uint32_t index, Zydis
         sr_track_run(s->t, w, index, loc, 8, s->depth + 1, out);
 }
 
-static void follow(struct search *s, const struct sr_flow *w, uint32_t index,
-                   const struct sr_insn *n, const struct sr_source *src, unsigned need,
-                   uint32_t chain);
-
-/* Stores of the function itself to the word behind its argument: flow-insensitive. */
-static void own_stores(struct search *s, const struct sr_flow *w, const struct sr_origin *word,
-                       unsigned width, uint32_t chain) {
-    for (uint32_t i = 0; i < w->n_insns; i++) {
-        struct sr_insn n;
-        struct sr_source src;
-        struct sr_origins base;
-        const ZydisDecodedOperand *to = &n.op[0];
-        int64_t delta;
-
-        if (!sr_flow_load(s->t->flows, w, i, &n) || to->type != ZYDIS_OPERAND_TYPE_MEMORY ||
-            !(to->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) ||
-            sr_effect_register(to->mem.base) < 0 || to->mem.index != ZYDIS_REGISTER_NONE ||
-            sr_flow_place(&n, to).base != SR_BASE_NONE || to->mem.base == ZYDIS_REGISTER_RSP)
-            continue;
-        delta = word->offset - to->mem.disp.value;
-        if (delta >= to->size / 8 || delta + (int64_t)width <= 0)
-            continue;
-        ask(s, w, i, to->mem.base, &base);
-        for (size_t k = 0; k < base.n; k++) {
-            if (base.o[k].kind != SR_ORIGIN_ARG || base.o[k].reg != word->reg ||
-                base.o[k].function != word->function || base.o[k].value != 0)
-                continue;
-            if (n.i.mnemonic != ZYDIS_MNEMONIC_MOV || delta || to->size / 8 < width ||
-                !sr_effect_source(&n.op[1], &src))
-                unknown(s, n.at, "changed behind the argument");
-            else
-                follow(s, w, i, &n, &src, width, chain);
-        }
-    }
-}
-
-/* A load through a register with origin p. */
-static void load_through(struct search *s, const struct sr_flow *w, uint32_t index, uint64_t at,
-                         const struct sr_origin *p, int64_t disp, unsigned width, uint32_t chain) {
-    struct sr_origin o = {.at = at, .reg = p->reg, .function = p->function};
-    struct sr_loc slot = {.slot = true, .place = {(int64_t)p->address, p->value + disp}};
-
-    switch (p->kind) {
-    case SR_ORIGIN_CONST:
-        emit_word(s, at, (uint64_t)p->value + (uint64_t)disp, width, chain);
-        break;
-    case SR_ORIGIN_STACK:
-        push(s, w, index, slot, width, chain);
-        break;
-    case SR_ORIGIN_ARG:
-        o.kind = SR_ORIGIN_ARG_MEM;
-        o.offset = (int64_t)((uint64_t)p->value + (uint64_t)disp);
-        emit(s, chain, o);
-        if (w->index == o.function && s->depth < SR_TRACK_DEPTH - 1)
-            own_stores(s, w, &o, width, chain);
-        break;
-    case SR_ORIGIN_GLOBAL:
-        o.kind = SR_ORIGIN_GLOBAL_MEM;
-        o.address = p->address;
-        o.offset = disp;
-        emit(s, chain, o);
-        break;
-    default:
-        unknown(s, at, p->kind == SR_ORIGIN_UNKNOWN ? p->why : "read through a chain of pointers");
-        break;
-    }
-}
-
-/* table[index], with all values that the index can have. */
-static void load_indexed(struct search *s, const struct sr_flow *w, uint32_t index,
-                         const struct sr_insn *n, const ZydisDecodedOperand *op, unsigned width,
-                         uint32_t chain) {
-    const ZydisDecodedOperandMem *m = &op->mem;
-    struct sr_origins base = {.n = 1}, values;
-    int64_t limit = sr_track_limit(s->t, w, index, sr_effect_register(m->index));
-    uint64_t table;
-
-    base.o[0] = (struct sr_origin){.kind = SR_ORIGIN_CONST};
-    if (m->base != ZYDIS_REGISTER_NONE)
-        ask(s, w, index, m->base, &base);
-    if (base.n != 1 || base.o[0].kind != SR_ORIGIN_CONST) {
-        unknown(s, n->at, "read from a table that is not constant");
-        return;
-    }
-    table = (uint64_t)base.o[0].value + (uint64_t)m->disp.value;
-    if (limit >= 0 && limit < SR_ORIGINS_MAX) {
-        for (uint64_t i = 0; i <= (uint64_t)limit; i++)
-            emit_word(s, n->at, table + i * m->scale, width, chain);
-        return;
-    }
-    ask(s, w, index, m->index, &values);
-    for (size_t i = 0; i < values.n; i++)
-        if (values.o[i].kind == SR_ORIGIN_CONST)
-            emit_word(s, n->at, table + (uint64_t)values.o[i].value * m->scale, width, chain);
-        else
-            unknown(s, n->at, "read from a table at an index that is not known");
-    if (values.overflow || !values.n)
-        unknown(s, n->at, "read from a table at an index that is not known");
-}
-
-static void load(struct search *s, const struct sr_flow *w, uint32_t index, const struct sr_insn *n,
-                 const struct sr_source *src, uint32_t chain) {
-    const ZydisDecodedOperandMem *m = &src->mem->mem;
-    struct sr_loc slot = {.slot = true, .place = sr_flow_place(n, src->mem)};
-    struct sr_origins base;
-    uint64_t addr;
-
-    if (m->segment == ZYDIS_REGISTER_FS || m->segment == ZYDIS_REGISTER_GS) {
-        unknown(s, n->at, "read from thread-local memory");
-    } else if (sr_effect_absolute(n, src->mem, &addr)) {
-        emit_word(s, n->at, addr, src->width, chain);
-    } else if (s->depth + 1 >= SR_TRACK_DEPTH) {
-        unknown(s, n->at, "too complex");
-    } else if (m->index != ZYDIS_REGISTER_NONE) {
-        load_indexed(s, w, index, n, src->mem, src->width, chain);
-    } else if (slot.place.base != SR_BASE_NONE) {
-        push(s, w, index, slot, src->width, chain);
-    } else {
-        ask(s, w, index, m->base, &base);
-        for (size_t i = 0; i < base.n; i++)
-            load_through(s, w, index, n->at, &base.o[i], m->disp.value, src->width, chain);
-        if (!base.n || base.overflow)
-            unknown(s, n->at, "read through a pointer that is not known");
-    }
-}
-
 /* The value of a source at instruction index, before it. */
-static void follow(struct search *s, const struct sr_flow *w, uint32_t index,
-                   const struct sr_insn *n, const struct sr_source *src, unsigned need,
-                   uint32_t chain) {
+void sr_search_follow(struct sr_search *s, const struct sr_flow *w, uint32_t index,
+                      const struct sr_insn *n, const struct sr_source *src, unsigned need,
+                      uint32_t chain) {
     struct sr_loc loc = {.reg = src->reg};
     struct sr_origin o = {.kind = SR_ORIGIN_CONST, .value = src->value, .at = n->at};
     struct sr_place p = src->reg == 4 ? n->frame.sp : n->frame.fp;
 
     if (chain == UINT32_MAX) {
-        unknown(s, n->at, "computed in a loop, or in too many steps");
+        sr_search_unknown(s, n->at, "computed in a loop, or in too many steps");
         return;
     }
     if (src->kind == SR_SOURCE_CONST) {
-        emit(s, chain, o);
+        sr_search_emit(s, chain, o);
     } else if (src->kind == SR_SOURCE_MEM) {
-        load(s, w, index, n, src, chain);
+        sr_search_load(s, w, index, n, src, chain);
     } else if ((src->reg == 4 || src->reg == 5) && p.base != SR_BASE_NONE) {
         o.kind = SR_ORIGIN_STACK;
         o.value = p.off;
         o.address = (uint64_t)p.base;
-        emit(s, chain, o);
+        sr_search_emit(s, chain, o);
     } else {
-        push(s, w, index, loc, chain || src->width < need ? src->width : need, chain);
+        sr_search_push(s, w, index, loc, chain || src->width < need ? src->width : need, chain);
     }
 }
 
 /* a op b: b has to be one of a few constants. */
-static void follow_both(struct search *s, const struct state *st, uint32_t index,
+static void follow_both(struct sr_search *s, const struct state *st, uint32_t index,
                         const struct sr_insn *n, const struct sr_effect *e, uint32_t chain) {
     struct sr_origins values = {.n = 0};
-    struct search inner = {.t = s->t, .out = &values, .depth = s->depth + 1};
+    struct sr_search inner = {.t = s->t, .out = &values, .depth = s->depth + 1};
     struct sr_source a = e->a;
 
     if (e->b.kind == SR_SOURCE_CONST) {
@@ -414,7 +254,7 @@ static void follow_both(struct search *s, const struct state *st, uint32_t index
         sr_track_source(s->t, st->w, index, e->b.mem, &values);
     }
     if (!values.n || values.n > VALUES_MAX || values.overflow) {
-        unknown(s, n->at, "computed from too many values");
+        sr_search_unknown(s, n->at, "computed from too many values");
         return;
     }
     for (size_t i = 0; i < values.n; i++) {
@@ -422,17 +262,17 @@ static void follow_both(struct search *s, const struct state *st, uint32_t index
         uint32_t c = chained(s->t, e->op, k, chain);
 
         if (values.o[i].kind != SR_ORIGIN_CONST)
-            unknown(s, n->at, "computed from a value that is not constant");
+            sr_search_unknown(s, n->at, "computed from a value that is not constant");
         else if (a.kind == SR_SOURCE_OLD && c != UINT32_MAX)
-            push(s, st->w, index, st->loc, a.width, c);
+            sr_search_push(s, st->w, index, st->loc, a.width, c);
         else
-            follow(s, st->w, index, n, &a, a.width, c);
+            sr_search_follow(s, st->w, index, n, &a, a.width, c);
     }
 }
 
-static void apply(struct search *s, const struct state *st, uint32_t index, const struct sr_insn *n,
-                  const struct sr_effect *e) {
-    for (unsigned way = 0; way <= e->either; way++) {
+static void apply(struct sr_search *s, const struct state *st, uint32_t index,
+                  const struct sr_insn *n, const struct sr_effect *e) {
+    for (unsigned way = 0; way < (e->either ? 2u : 1u); way++) {
         uint32_t chain = st->chain;
 
         for (unsigned i = e->n_steps; i-- > 0;)
@@ -440,25 +280,26 @@ static void apply(struct search *s, const struct state *st, uint32_t index, cons
         if (e->op)
             follow_both(s, st, index, n, e, chain);
         else if (e->a.kind == SR_SOURCE_OLD && chain != UINT32_MAX)
-            push(s, st->w, index, st->loc, e->a.width > st->need ? e->a.width : st->need, chain);
+            sr_search_push(s, st->w, index, st->loc, e->a.width > st->need ? e->a.width : st->need,
+                           chain);
         else
-            follow(s, st->w, index, n, &e->a, st->need, chain);
+            sr_search_follow(s, st->w, index, n, &e->a, st->need, chain);
     }
 }
 
 /* A store through a pointer that may lead to the slot. */
-static void alias(struct search *s, const struct state *st, uint32_t index, const struct sr_insn *n,
-                  const struct sr_effect *e) {
+static void alias(struct sr_search *s, const struct state *st, uint32_t index,
+                  const struct sr_insn *n, const struct sr_effect *e) {
     struct sr_origins to;
     struct sr_source src;
     int64_t size = e->mem->size / 8;
     bool may = false, must = false;
 
     if (s->depth + 1 >= SR_TRACK_DEPTH) {
-        unknown(s, n->at, "too complex");
+        sr_search_unknown(s, n->at, "too complex");
         return;
     }
-    ask(s, st->w, index, e->mem->mem.base, &to);
+    sr_search_ask(s, st->w, index, e->mem->mem.base, &to);
     for (size_t i = 0; i < to.n; i++) {
         const struct sr_origin *o = &to.o[i];
         int64_t delta = st->loc.place.off - (o->value + e->mem->mem.disp.value);
@@ -472,49 +313,67 @@ static void alias(struct search *s, const struct state *st, uint32_t index, cons
         }
     }
     if (must && n->i.mnemonic == ZYDIS_MNEMONIC_MOV && sr_effect_source(&n->op[1], &src)) {
-        follow(s, st->w, index, n, &src, st->need, st->chain);
+        sr_search_follow(s, st->w, index, n, &src, st->need, st->chain);
         return;
     }
     if (may || !to.n || to.overflow)
-        unknown(s, n->at, "changed through a pointer");
-    push(s, st->w, index, st->loc, st->need, st->chain);
+        sr_search_unknown(s, n->at, "changed through a pointer");
+    sr_search_push(s, st->w, index, st->loc, st->need, st->chain);
+}
+
+/* A conditional move that depends on the zero flag says something about what it moves, or keeps. */
+static void refine(struct sr_search *s, const struct state *st, const struct sr_insn *n,
+                   struct sr_effect *e) {
+    struct sr_origin o = {.kind = SR_ORIGIN_CONST, .at = n->at};
+    struct sr_loc from = {.reg = e->a.reg};
+
+    if (n->i.mnemonic == ZYDIS_MNEMONIC_CMOVNZ &&
+        sr_track_zero(s->t, st->w, st->index, &st->loc, st->need, &o.value)) {
+        sr_search_emit(s, st->chain, o);
+        e->keeps = false;
+    } else if (n->i.mnemonic == ZYDIS_MNEMONIC_CMOVZ && e->a.kind == SR_SOURCE_REG &&
+               sr_track_zero(s->t, st->w, st->index, &from, st->need, &o.value)) {
+        e->a = (struct sr_source){.kind = SR_SOURCE_CONST, .width = 8, .value = o.value};
+    }
 }
 
 /* What instruction index of st->w does to the state that holds after it. */
-static void visit(struct search *s, const struct state *after, const struct sr_flow *w,
+static void visit(struct sr_search *s, const struct state *after, const struct sr_flow *w,
                   uint32_t index) {
     struct state st = *after;
     struct sr_insn n;
     struct sr_effect e;
 
     if (++s->t->tries > TRIES_MAX) {
-        unknown(s, w->insns[index].at, "too complex");
+        sr_search_unknown(s, w->insns[index].at, "too complex");
         s->n_states = 0;
         return;
     }
     st.w = w;
     st.index = index;
-    if (!first_time(s, w->insns[index].at, &st))
-        return;
     if (!sr_track_spend(s->t)) {
-        unknown(s, w->insns[index].at, "too complex");
+        sr_search_unknown(s, w->insns[index].at, "too complex");
         s->n_states = 0;
         return;
     }
+    if (!first_time(s, w->insns[index].at, &st))
+        return;
     if (!sr_flow_load(s->t->flows, w, index, &n)) {
-        unknown(s, w->insns[index].at, "code that cannot be decoded");
+        sr_search_unknown(s, w->insns[index].at, "code that cannot be decoded");
         return;
     }
     sr_effect(w, &n, &st.loc, st.need, &e);
     if (e.kind == SR_EFFECT_LOSES && !st.loc.slot && n.i.mnemonic == ZYDIS_MNEMONIC_CALL &&
         !(sr_flow_call_writes(s->t->flows, &n, 0) >> st.loc.reg & 1))
         e.kind = SR_EFFECT_KEEPS;
+    if (e.kind == SR_EFFECT_SETS && e.keeps)
+        refine(s, &st, &n, &e);
     if (e.kind == SR_EFFECT_KEEPS || (e.keeps && e.kind != SR_EFFECT_ALIAS))
-        push(s, w, index, st.loc, st.need, st.chain);
+        sr_search_push(s, w, index, st.loc, st.need, st.chain);
     if (e.kind == SR_EFFECT_SETS)
         apply(s, &st, index, &n, &e);
     else if (e.kind == SR_EFFECT_LOSES)
-        unknown(s, n.at, e.why);
+        sr_search_unknown(s, n.at, e.why);
     else if (e.kind == SR_EFFECT_ALIAS)
         alias(s, &st, index, &n, &e);
 }
@@ -526,27 +385,29 @@ static int argument_of(const struct sr_loc *loc) {
     return -1;
 }
 
-static void at_entry(struct search *s, const struct state *st, int arg) {
+static void at_entry(struct sr_search *s, const struct state *st, int arg) {
     uint64_t at = st->w->insns[st->index].at;
     struct sr_origin o = {.kind = SR_ORIGIN_ARG, .function = st->w->index, .at = at};
 
     if (arg < 0) {
-        unknown(s, at, "no value set before");
+        sr_search_unknown(s, at, "no value set before");
         return;
     }
     o.reg = (uint8_t)arg;
-    emit(s, st->chain, o);
+    sr_search_emit(s, st->chain, o);
 }
 
 /* From a predecessor in the same function. */
-static void come_from(struct search *s, const struct state *st, uint32_t pred) {
+static void come_from(struct sr_search *s, const struct state *st, uint32_t pred) {
     const struct sr_flow_insn *to = &st->w->insns[st->index], *from = &st->w->insns[pred];
     struct sr_origin o = {.kind = SR_ORIGIN_CONST, .at = from->at};
     struct sr_insn n;
 
-    if (from->kind == SR_FLOW_BRANCH &&
-        sr_track_equal(s->t, st->w, pred, to->at, &st->loc, st->need, &o.value)) {
-        emit(s, st->chain, o);
+    if (from->kind == SR_FLOW_BRANCH && sr_flow_load(s->t->flows, st->w, pred, &n) &&
+        n.i.raw.imm[0].value.s &&
+        n.i.mnemonic == (to->at == from->at + from->len ? ZYDIS_MNEMONIC_JNZ : ZYDIS_MNEMONIC_JZ) &&
+        sr_track_zero(s->t, st->w, pred, &st->loc, st->need, &o.value)) {
+        sr_search_emit(s, st->chain, o);
         return;
     }
     /* What follows a call that never returns was reached otherwise. */
@@ -557,12 +418,12 @@ static void come_from(struct search *s, const struct state *st, uint32_t pred) {
 }
 
 /* All ways that lead to a state's instruction. */
-static void expand(struct search *s, const struct state *st) {
+static void expand(struct sr_search *s, const struct state *st) {
     const struct sr_flow *w = st->w;
     const struct sr_flow_insn *i = &w->insns[st->index];
     int arg = argument_of(&st->loc);
     size_t n = 0;
-    const struct sr_flow_edge *e = i->outer ? sr_flow_outer(s->t->flows, i->at, &n) : NULL;
+    const struct sr_edge *e = i->outer ? sr_flow_outer(s->t->flows, i->at, &n) : NULL;
 
     if (i->entry)
         at_entry(s, st, arg);
@@ -574,8 +435,8 @@ static void expand(struct search *s, const struct state *st) {
         const uint32_t *sources = sr_flow_sources(s->t->flows, &e[k], &from, &n_sources);
 
         if (!sources)
-            unknown(s, e[k].from, "reached from code that is not followed");
-        for (uint32_t j = 0; j < n_sources; j++)
+            sr_search_unknown(s, e[k].from, "reached from code that is not followed");
+        for (uint32_t j = 0; sources && j < n_sources; j++)
             visit(s, st, from, sources[j]);
     }
     for (uint32_t k = 0; k < i->n_preds; k++)
@@ -583,10 +444,10 @@ static void expand(struct search *s, const struct state *st) {
     for (uint32_t k = 0; i->anywhere && k < w->n_indirect; k++)
         visit(s, st, w, w->indirect[k]);
     if (!i->entry && !i->outer && !i->n_preds && !(i->anywhere && w->n_indirect))
-        unknown(s, i->at, "reached in a way that is not known");
+        sr_search_unknown(s, i->at, "reached in a way that is not known");
 }
 
-static void search_all(struct search *s) {
+static void search_all(struct sr_search *s) {
     while (s->n_states) {
         struct state st = s->states[--s->n_states];
 
@@ -597,28 +458,28 @@ static void search_all(struct search *s) {
 
 void sr_track_run(struct sr_track *t, const struct sr_flow *w, uint32_t index, struct sr_loc loc,
                   unsigned need, unsigned depth, struct sr_origins *out) {
-    struct search s = {.t = t, .out = out, .id = ++t->searches, .depth = depth};
+    struct sr_search s = {.t = t, .out = out, .id = ++t->searches, .depth = depth};
 
     out->n = 0;
     out->overflow = false;
     if (depth >= SR_TRACK_DEPTH)
-        unknown(&s, w->insns[index].at, "too complex");
+        sr_search_unknown(&s, w->insns[index].at, "too complex");
     else
-        push(&s, w, index, loc, need, 0);
+        sr_search_push(&s, w, index, loc, need, 0);
     search_all(&s);
 }
 
 void sr_track_source(struct sr_track *t, const struct sr_flow *w, uint32_t index,
                      const ZydisDecodedOperand *op, struct sr_origins *out) {
-    struct search s = {.t = t, .out = out, .id = ++t->searches, .depth = 1};
+    struct sr_search s = {.t = t, .out = out, .id = ++t->searches, .depth = 1};
     struct sr_source src;
     struct sr_insn n;
 
     out->n = 0;
     out->overflow = false;
     if (sr_flow_load(t->flows, w, index, &n) && sr_effect_source(op, &src))
-        follow(&s, w, index, &n, &src, src.width, 0);
+        sr_search_follow(&s, w, index, &n, &src, src.width, 0);
     else
-        unknown(&s, w->insns[index].at, "computed in a way that is not followed");
+        sr_search_unknown(&s, w->insns[index].at, "computed in a way that is not followed");
     search_all(&s);
 }

@@ -51,9 +51,9 @@ void sr_track_add(struct sr_origins *out, const struct sr_origin *o);
  * mask on the only way there says; -1: none does (table.c). */
 int64_t sr_track_limit(struct sr_track *t, const struct sr_flow *w, uint32_t index, int reg);
 
-/* The value that loc certainly has at the instruction at `to`, when conditional jump number index
- * of w, taken or not, led there (table.c). False: nothing is certain. */
-bool sr_track_equal(struct sr_track *t, const struct sr_flow *w, uint32_t index, uint64_t to,
-                    const struct sr_loc *loc, unsigned need, int64_t *value);
+/* Before instruction number index of w, if the zero flag is set there: the value that loc then
+ * certainly has (table.c). False: nothing is certain. */
+bool sr_track_zero(struct sr_track *t, const struct sr_flow *w, uint32_t index,
+                   const struct sr_loc *loc, unsigned need, int64_t *value);
 
 #endif
