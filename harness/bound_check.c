@@ -199,14 +199,22 @@ static void find_addresses(const struct sr_object *o, struct sr_bound_frame *fir
         close(fd);
 }
 
-static enum sr_frame_verdict judge(const struct sr_bound_view *v, const struct sr_bound_frame *f) {
-    const char *object = v->closure->objects[f->index]->path;
-    int here = sr_bound_reaches(v->bound, object, f->address),
-        before = f->address ? sr_bound_reaches(v->bound, object, f->address - 1) : 0;
+/* index: the object's in the closure. */
+static enum sr_frame_verdict judge(const struct sr_bound_view *v, int64_t index, uint64_t address) {
+    const char *object = v->closure->objects[index]->path;
+    int here = sr_bound_reaches(v->bound, object, address),
+        before = address ? sr_bound_reaches(v->bound, object, address - 1) : 0;
 
     if (here == 1 || before == 1)
         return SR_FRAME_REACHABLE;
     return here == 0 || before == 0 ? SR_FRAME_NOT_REACHABLE : SR_FRAME_NO_CODE;
+}
+
+enum sr_frame_verdict sr_bound_check_frame(const struct sr_bound_view *v, const char *object,
+                                           uint64_t address) {
+    int64_t index = find_object(v, object);
+
+    return index < 0 ? SR_FRAME_OUTSIDE : judge(v, index, address);
 }
 
 static void judge_all(const struct sr_bound_view *v, struct sr_bound_check *c) {
@@ -225,7 +233,7 @@ static void judge_all(const struct sr_bound_view *v, struct sr_bound_check *c) {
         find_addresses(v->closure->objects[index], &c->frames[i], &c->frames[end]);
         for (size_t k = i; k < end; k++) {
             if (c->frames[k].verdict == SR_FRAME_NOT_REACHABLE)
-                c->frames[k].verdict = judge(v, &c->frames[k]);
+                c->frames[k].verdict = judge(v, index, c->frames[k].address);
             c->not_reachable += c->frames[k].verdict != SR_FRAME_REACHABLE;
         }
     }

@@ -40,4 +40,8 @@ struct sr_bound_check {
 struct sr_bound_check *sr_bound_check_read(const struct sr_bound_view *v, FILE *from);
 void sr_bound_check_free(struct sr_bound_check *c);
 
+/* One frame: the object by its path or soname, the address in its own terms (not in the file). */
+enum sr_frame_verdict sr_bound_check_frame(const struct sr_bound_view *v, const char *object,
+                                           uint64_t address);
+
 #endif

@@ -43,10 +43,14 @@ void sr_list_free(struct sr_list *list) {
 }
 
 /* A message about a path that a traced program chose. */
-static void say(const char *source, const char *path, const char *what) {
-    char *safe = sr_setfile_escape(path, false);
+static void say(const char *source, const char *path, const char *what, struct sr_list *remarks) {
+    char *safe = sr_setfile_escape(path, false), *text = NULL;
 
-    sr_error("%s: %s %s", source, safe ? safe : "?", what);
+    if (!remarks)
+        sr_error("%s: %s %s", source, safe ? safe : "?", what);
+    else if (asprintf(&text, "%s %s", safe ? safe : "?", what) >= 0)
+        sr_list_add(remarks, text);
+    free(text);
     free(safe);
 }
 
@@ -67,19 +71,20 @@ static int choose_image(const char *source, const struct sr_setfile *sf, const c
              program, n ? " in it; it has these:" : " mapped; name a trace or a campaign");
     for (unsigned i = 0; i < SR_IMAGES_MAX; i++)
         if (sr_union_image_path(sf->u, i))
-            say(source, sr_union_image_path(sf->u, i), "is an image");
+            say(source, sr_union_image_path(sf->u, i), "is an image", NULL);
     return -1;
 }
 
 /* Another program, or another build of it, may load other things. */
 static void check_image(const char *source, const struct sr_setfile *sf, unsigned slot,
-                        const struct sr_object *program, const char *path) {
+                        const struct sr_object *program, const char *path,
+                        struct sr_list *remarks) {
     const char *image = sr_union_image_path(sf->u, slot), *id = sf->build_id[slot];
 
     if (strcmp(image, path) != 0 && (!*id || strcmp(id, program->build_id) != 0))
-        say(source, image, "is its only image, and is taken for the program");
+        say(source, image, "is its only image, and is taken for the program", remarks);
     else if (*id && strcmp(id, program->build_id) != 0)
-        say(source, image, "was observed in another build; what it loads may differ");
+        say(source, image, "was observed in another build; what it loads may differ", remarks);
 }
 
 /* Two names of one file, or two equal names. */
@@ -149,7 +154,7 @@ static bool take_object(const char *source, const struct sr_closure *start, cons
     why = not_a_module(path, file, there ? &st : NULL);
     if (!why)
         return sr_list_add(out->modules, path);
-    say(source, path, why);
+    say(source, path, why, out->remarks);
     out->left_out++;
     return true;
 }
@@ -168,7 +173,7 @@ int sr_bound_observed(const char *source, const struct sr_closure *start, const 
     else if (fits)
         slot = choose_image(source, sf, path);
     if (slot >= 0)
-        check_image(source, sf, (unsigned)slot, program, path);
+        check_image(source, sf, (unsigned)slot, program, path, out->remarks);
     for (unsigned i = 0; fits && slot >= 0 && i < SR_OBJECTS_MAX; i++) {
         const char *object = sr_union_object_path(sf->u, i);
 

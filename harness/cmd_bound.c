@@ -75,7 +75,7 @@ static int find_program(const struct options *o, char *buf, size_t size) {
 /* Adds what was observed loaded to the modules. */
 static int add_observed(struct options *o, const struct sr_closure_request *r) {
     struct sr_closure_request bare = {.program = r->program, .root = r->root};
-    struct sr_observed seen = {&o->modules, 0};
+    struct sr_observed seen = {.modules = &o->modules};
     struct sr_object_error err;
     struct sr_closure *start;
     int status = SR_EXIT_OK;

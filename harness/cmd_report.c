@@ -1,39 +1,87 @@
 /*
- * sysreach report: what a campaign observed, with a witness for each call.
+ * sysreach report: what a campaign observed, with a witness for each call, beside the bound.
  */
+#include <argp.h>
 #include <stdlib.h>
 
 #include "commands.h"
-#include "onedir.h"
 #include "report.h"
 
-static const char doc[] =
-    "Prints what the campaign in DIR observed: per image the start-up set, the seed set and what "
-    "fuzzing added, each call with its witness and how often replays made it again.";
+enum { KEY_NO_BOUND = 256 };
 
-int sr_cmd_report(int argc, char **argv) {
-    struct sr_onedir q;
-    struct sr_report *r;
+struct request {
+    const char *dir;
+    bool json, no_bound;
+};
+
+static const struct argp_option options[] = {
+    {"json", 'j', NULL, 0, "Write JSON", 0},
+    {"no-bound", KEY_NO_BOUND, NULL, 0, "Do not compute the static bound", 0},
+    {0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+    struct request *q = state->input;
+
+    switch (key) {
+    case 'j':
+        q->json = true;
+        return 0;
+    case KEY_NO_BOUND:
+        q->no_bound = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (q->dir)
+            argp_error(state, "one campaign folder at a time");
+        q->dir = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!q->dir)
+            argp_error(state, "name a campaign folder");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    options,
+    parse,
+    "DIR",
+    "Prints what the campaign in DIR observed: per image the start-up set, the seed set and what "
+    "fuzzing added, each call with its witness and how often replays made it again; and which "
+    "calls the program's code could make that were not observed.",
+    NULL,
+    NULL,
+    NULL};
+
+static int report(const struct request *q, struct sr_report *r) {
     int status = SR_EXIT_OK;
 
-    if (!sr_onedir_parse(argc, argv, doc, &q))
+    if (sr_report_read(q->dir, r))
+        return SR_EXIT_USAGE;
+    if (!q->no_bound && !(r->bound = sr_report_bound_new(r)))
+        sr_error("out of memory; there is no bound in the report");
+    if (!q->json)
+        sr_report_text(r, stdout);
+    else if (sr_report_json(r, stdout))
+        status = SR_EXIT_ENV;
+    sr_report_free(r);
+    return status;
+}
+
+int sr_cmd_report(int argc, char **argv) {
+    struct request q = {NULL, false, false};
+    struct sr_report *r;
+    int status;
+
+    if (argp_parse(&argp, argc, argv, 0, NULL, &q))
         return SR_EXIT_USAGE;
     r = calloc(1, sizeof *r);
     if (!r) {
         sr_error("out of memory");
         return SR_EXIT_ENV;
     }
-    if (sr_report_read(q.dir, r)) {
-        status = SR_EXIT_USAGE;
-    } else {
-        if (q.json) {
-            if (sr_report_json(r, stdout))
-                status = SR_EXIT_ENV;
-        } else {
-            sr_report_text(r, stdout);
-        }
-        sr_report_free(r);
-    }
+    status = report(&q, r);
     free(r);
     return status;
 }

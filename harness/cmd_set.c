@@ -80,6 +80,16 @@ static struct sr_setfile *load(const char *file, const char *image) {
     return sf;
 }
 
+/* True for a bound that says of itself that it may lack calls. */
+static bool say_if_open(const char *file, const struct sr_setfile *sf) {
+    for (unsigned i = 0; i < sf->n_keys; i++)
+        if (strcmp(sf->keys[i].key, "closed") == 0 && strcmp(sf->keys[i].value, "no") == 0) {
+            sr_error("%s: the bound is not closed: it may lack calls", file);
+            return true;
+        }
+    return false;
+}
+
 static int save(const struct request *r, const struct sr_setfile *sf) {
     int err = sr_setfile_save(r->output, sf, r->json);
 
@@ -146,7 +156,8 @@ static void note_origin(struct sr_setfile *sf, const struct request *r) {
 /* union, minus, intersect: the first set, then each further one applied to it. */
 static int run_combine(const struct request *r) {
     struct sr_setfile *out = sr_setfile_new();
-    bool is_union = strcmp(r->command, "union") == 0, fits = true;
+    bool is_union = strcmp(r->command, "union") == 0, is_minus = strcmp(r->command, "minus") == 0;
+    bool fits = true, open = false;
     int status;
 
     if (!out) {
@@ -161,11 +172,14 @@ static int run_combine(const struct request *r) {
             sr_setfile_free(out);
             return SR_EXIT_USAGE;
         }
+        /* What a subtrahend lacks is too many in the result, not missing from it. */
+        if (say_if_open(r->args[i], sf) && (i == 0 || !is_minus))
+            open = true;
         if (is_union)
             fits = sr_setfile_merge(out, sf) && fits;
         else if (i == 0)
             out->body = sf->body;
-        else if (strcmp(r->command, "minus") == 0)
+        else if (is_minus)
             out->body = sr_set_minus(&out->body, &sf->body);
         else
             out->body = sr_set_intersect(&out->body, &sf->body);
@@ -176,6 +190,8 @@ static int run_combine(const struct request *r) {
                  "calls are not");
     if (is_union && out->body.lost)
         sr_error("the union is not complete: more unknown numbers than a set holds");
+    if (open)
+        sr_setfile_key(out, "closed", "no");
     status = save(r, out);
     sr_setfile_free(out);
     return status;
@@ -273,6 +289,10 @@ static int run_compare(const struct request *r) {
     struct sr_names *names = malloc(sizeof *names);
     int status = SR_EXIT_USAGE;
 
+    if (a)
+        say_if_open(r->args[0], a);
+    if (b)
+        say_if_open(r->args[1], b);
     if (a && b && names) {
         const struct part parts[] = {
             {"A", "a", a->body},

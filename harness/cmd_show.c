@@ -1,5 +1,6 @@
 /*
- * sysreach show: the evidence for one call of a campaign.
+ * sysreach show: the evidence for one call of a campaign; for one that was not observed, how the
+ * program's code could get to it.
  */
 #include <argp.h>
 #include <errno.h>
@@ -49,7 +50,9 @@ static const struct argp argp = {
     parse,
     "DIR CALL",
     "Prints the evidence that the campaign in DIR has for CALL: when and by which input it was "
-    "made first, arguments, call stack, the scenario, and how to run that again.\v"
+    "made first, arguments, call stack, the scenario, and how to run that again. Of a call that "
+    "was "
+    "not observed: how the program's code could get to it, as the static bound has it.\v"
     "CALL is a name or number as `sysreach set show` prints it. Exit status 1: the call was not "
     "observed.",
     NULL,
@@ -146,7 +149,33 @@ static void put_call(const struct sr_report *r, const struct sr_report_call *c) 
     printf("  run it again   sysreach replay %s %s\n", r->c.dir, name);
 }
 
-static int show(const struct request *q, const struct sr_report *r) {
+/* The chain to a call that the program was not observed to make. */
+static void put_chain(struct sr_report *r, struct sr_call call) {
+    const struct sr_report_gap *g;
+    char name[SR_CALL_NAME_BYTES];
+
+    r->bound = sr_report_bound_new(r);
+    if (!r->bound) {
+        sr_error("out of memory; free some");
+        return;
+    }
+    for (size_t i = 0; i < r->bound->notes.n; i++)
+        sr_error("%s", r->bound->notes.items[i]);
+    if (!r->bound->computed)
+        return;
+    sr_call_name(call, name);
+    g = sr_report_bound_gap(r->bound, call);
+    if (g)
+        sr_bound_print_chain(&r->bound->view[g->in_tight ? SR_POLICY_TIGHT : SR_POLICY_SOUND], name,
+                             g->steps, g->n);
+    else
+        printf("%s is in no bound of %s%s\n", name, r->c.program,
+               sr_bound_closed(&r->bound->view[SR_POLICY_SOUND])
+                   ? ""
+                   : ", but the bounds are not closed: they may lack calls");
+}
+
+static int show(const struct request *q, struct sr_report *r) {
     struct sr_call call;
     unsigned n = 0;
 
@@ -162,10 +191,13 @@ static int show(const struct request *q, const struct sr_report *r) {
                 putchar('\n');
             put_call(r, &r->calls[i]);
         }
-    if (!n)
-        printf("%s: not observed%s%s; this campaign has run %" PRIu64 " inputs\n", q->call,
-               q->image ? " from " : "", q->image ? q->image : "", r->sum.finished);
-    return n ? SR_EXIT_OK : SR_EXIT_NO;
+    if (n)
+        return SR_EXIT_OK;
+    printf("%s: not observed%s%s; this campaign has run %" PRIu64 " inputs\n", q->call,
+           q->image ? " from " : "", q->image ? q->image : "", r->sum.finished);
+    if (is_image(r->c.program, q->image))
+        put_chain(r, call);
+    return SR_EXIT_NO;
 }
 
 int sr_cmd_show(int argc, char **argv) {

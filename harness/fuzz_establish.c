@@ -30,6 +30,17 @@ static struct sr_runner runner_of(const struct sr_fuzz *f, char base[PATH_MAX]) 
                               .grace_ms = f->c.grace_ms};
 }
 
+/* What the program maps in a plain run: the forkserver sees nothing of what is there before main,
+ * and an instrumented build's objects are not the stock binary's. */
+static void take_objects(struct sr_fuzz *f, const struct sr_union *seen) {
+    for (unsigned i = 0; i < SR_OBJECTS_MAX; i++) {
+        const char *path = sr_union_object_path(seen, i);
+
+        if (path && seen->objects[i].image == 0)
+            sr_union_object(f->u, 0, path);
+    }
+}
+
 /* The program up to main: the same for every input. */
 static int record_startup(struct sr_fuzz *f) {
     char path[PATH_MAX], base[PATH_MAX], *scenarios[] = {path};
@@ -49,6 +60,7 @@ static int record_startup(struct sr_fuzz *f) {
     sr_set_merge(&f->u->images[0].startup, startup);
     if (f->hooked != f->u)
         sr_set_merge(&f->hooked->images[0].startup, startup);
+    take_objects(f, batch.u);
     sr_batch_free(&batch);
     if (empty)
         sr_error("%s: its start-up could not be recorded: nothing was seen before main; "
@@ -119,6 +131,7 @@ static int record_seeds(struct sr_fuzz *f) {
                         i < batch.n_records ? batch.records[i] : NULL);
         if (f->store)
             sr_store_commit(f->store);
+        take_objects(f, batch.u);
         sr_batch_free(&batch);
     }
     for (int i = 0; i < n; i++) {

@@ -219,6 +219,7 @@ int sr_report_read(const char *dir, struct sr_report *r) {
 }
 
 void sr_report_free(struct sr_report *r) {
+    sr_report_bound_free(r->bound);
     sr_store_close(r->store);
     if (r->hooked != r->u)
         sr_union_close(r->hooked);

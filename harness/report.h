@@ -9,6 +9,7 @@
 
 #include "campaign.h"
 #include "discovery.h"
+#include "report_bound.h"
 #include "store.h"
 
 enum sr_origin {
@@ -58,6 +59,7 @@ struct sr_report {
     uint64_t sites, sets_lost;
     bool has_reference;
     struct sr_set reference;
+    struct sr_report_bound *bound; /* NULL: not wanted; whoever wants it sets it after reading */
 };
 
 const char *sr_origin_name(enum sr_origin o);

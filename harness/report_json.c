@@ -1,9 +1,11 @@
 /*
- * The report as JSON; docs/campaign.md lists the keys.
+ * The report as JSON; docs/campaign.md lists the keys, docs/file-formats.md those of its bound.
  */
+#include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
 
+#include "bound_json.h"
 #include "names.h"
 #include "report.h"
 
@@ -176,6 +178,106 @@ static json_t *json_of_counters(const struct sr_report *r) {
     return j;
 }
 
+/* A bound with its calls and how many of them were observed. */
+static json_t *json_of_policy(const struct sr_report_bound *b, enum sr_policy policy) {
+    const struct sr_bound_view *v = &b->view[policy];
+    json_t *members = sr_bound_json_members(v), *j = json_incref(json_object_get(members, "bound"));
+
+    json_decref(members);
+    json_object_set_new(j, "calls", names_of(&v->result->set));
+    json_object_set_new(j, "observed", json_integer(sr_report_bound_seen(b, policy)));
+    return j;
+}
+
+static json_t *json_of_gap(const struct sr_report_bound *b) {
+    json_t *a = json_array();
+    char name[SR_CALL_NAME_BYTES];
+
+    for (size_t i = 0; i < b->n_gap; i++) {
+        const struct sr_report_gap *g = &b->gap[i];
+        const struct sr_bound_view *v = &b->view[g->in_tight ? SR_POLICY_TIGHT : SR_POLICY_SOUND];
+        json_t *j = json_object(),
+               *chain = sr_bound_json_chain(v, sr_call_name(g->call, name), g->steps, g->n);
+
+        json_object_set_new(j, "call", json_string(name));
+        json_object_set_new(j, "in_tight", json_boolean(g->in_tight));
+        json_object_set_new(j, "steps", json_integer(g->n));
+        json_object_set_new(j, "by_address", json_integer(g->kinds.taken + g->kinds.data));
+        json_object_set(j, "chain", json_object_get(chain, "steps"));
+        json_decref(chain);
+        json_array_append_new(a, j);
+    }
+    return a;
+}
+
+static json_t *json_of_frames(const struct sr_report_violation *v) {
+    json_t *a = json_array();
+    char address[24];
+
+    for (size_t i = 0; i < v->n; i++) {
+        const struct sr_report_frame *f = &v->frames[i];
+        json_t *j = json_object();
+
+        snprintf(address, sizeof address, "0x%" PRIx64, f->address);
+        json_object_set_new(j, "object", text(f->object));
+        json_object_set_new(j, "name", text(f->name));
+        json_object_set_new(j, "address", json_string(address));
+        json_object_set_new(j, "verdict", json_string(sr_frame_verdict_name(f->verdict)));
+        json_array_append_new(a, j);
+    }
+    return a;
+}
+
+static json_t *json_of_violations(const struct sr_report_bound *b) {
+    json_t *a = json_array();
+    char name[SR_CALL_NAME_BYTES];
+
+    for (size_t i = 0; i < b->n_violations; i++) {
+        const struct sr_report_violation *v = &b->violations[i];
+        json_t *j = json_object();
+
+        json_object_set_new(j, "call", json_string(sr_call_name(v->call, name)));
+        json_object_set_new(j, "in_sound", json_boolean(v->in_sound));
+        json_object_set_new(j, "witness", v->witness[0] ? text(v->witness) : json_null());
+        json_object_set_new(j, "cause", v->cause < 0 ? json_null() : json_integer(v->cause));
+        json_object_set_new(j, "frames", json_of_frames(v));
+        json_array_append_new(a, j);
+    }
+    return a;
+}
+
+static json_t *json_of_explained(const struct sr_report_bound *b) {
+    json_t *a = json_array();
+    char name[SR_CALL_NAME_BYTES];
+
+    for (size_t i = 0; i < b->n_explained; i++) {
+        json_t *j = json_object();
+
+        json_object_set_new(j, "call", json_string(sr_call_name(b->explained[i].call, name)));
+        json_object_set_new(j, "reason", json_string(b->explained[i].reason));
+        json_array_append_new(a, j);
+    }
+    return a;
+}
+
+static json_t *json_of_bound(const struct sr_report_bound *b) {
+    json_t *j, *notes;
+
+    if (!b)
+        return json_null();
+    j = json_object();
+    notes = json_array();
+    for (size_t i = 0; i < b->notes.n; i++)
+        json_array_append_new(notes, text(b->notes.items[i]));
+    json_object_set_new(j, "tight", b->computed ? json_of_policy(b, SR_POLICY_TIGHT) : json_null());
+    json_object_set_new(j, "sound", b->computed ? json_of_policy(b, SR_POLICY_SOUND) : json_null());
+    json_object_set_new(j, "gap", b->computed ? json_of_gap(b) : json_null());
+    json_object_set_new(j, "violations", b->computed ? json_of_violations(b) : json_null());
+    json_object_set_new(j, "explained", b->computed ? json_of_explained(b) : json_null());
+    json_object_set_new(j, "notes", notes);
+    return j;
+}
+
 static void add_environment(void *arg, const char *key, const char *value) {
     json_object_set_new(arg, key, text(value));
 }
@@ -214,6 +316,7 @@ int sr_report_json(const struct sr_report *r, FILE *to) {
     json_object_set_new(j, "discoveries", calls);
     json_object_set_new(j, "candidates", json_of_candidates(r));
     json_object_set_new(j, "reference", json_of_reference(r));
+    json_object_set_new(j, "bound", json_of_bound(r->bound));
     json_object_set_new(j, "curve", json_of_curve(r));
     json_object_set_new(j, "notes", notes);
     err = json_dumpf(j, to, JSON_INDENT(2) | JSON_REAL_PRECISION(9));

@@ -111,6 +111,39 @@ static void put_call(const struct sr_report_call *c, FILE *to) {
                                              : "none");
 }
 
+static void put_escaped(FILE *to, const char *text) {
+    char *safe = sr_setfile_escape(text, false);
+
+    fputs(safe ? safe : "?", to);
+    free(safe);
+}
+
+/* A line for each bound, and how much of the tight one was observed. */
+static void put_bound_sizes(const struct sr_report_bound *b, FILE *to) {
+    static const enum sr_policy policies[] = {SR_POLICY_TIGHT, SR_POLICY_SOUND};
+    const struct sr_bound_view *tight = &b->view[SR_POLICY_TIGHT];
+    unsigned seen = sr_report_bound_seen(b, SR_POLICY_TIGHT),
+             all = sr_set_count(&tight->result->set);
+
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++) {
+        const struct sr_bound_view *v = &b->view[policies[i]];
+        size_t n = v->result->n_unresolved;
+        char what[32];
+
+        snprintf(what, sizeof what, "bound (%s)", sr_policy_name(policies[i]));
+        fprintf(to, "  %-22s %4u, ", what, sr_set_count(&v->result->set));
+        if (sr_bound_closed(v))
+            fputs("closed\n", to);
+        else
+            fprintf(to, "not closed: %zu site%s whose number is not known\n", n, n == 1 ? "" : "s");
+    }
+    fprintf(to, "  observed of the tight bound  %u of %s%u", seen,
+            sr_bound_closed(tight) ? "" : "at least ", all);
+    if (all)
+        fprintf(to, " (%.1f %%)", 100.0 * seen / all);
+    fputc('\n', to);
+}
+
 static void put_image(const struct sr_report *r, unsigned i, FILE *to) {
     const struct sr_report_image *image = &r->images[i];
     struct sr_set beyond = sr_report_beyond(image);
@@ -122,11 +155,145 @@ static void put_image(const struct sr_report *r, unsigned i, FILE *to) {
         fprintf(to, "  %-22s %4u  (whole runs, start-up included)\n", "seed set",
                 sr_set_count(&image->seeds));
     put_counted(to, r->store ? "fuzzing added" : "after start-up", &beyond);
+    if (image->slot == 0 && r->bound && r->bound->computed)
+        put_bound_sizes(r->bound, to);
     fprintf(to, "\n  %-24s %-8s %11s %9s %7s  %s\n", "call", "origin", "first", "input", "replays",
             "witness");
     for (size_t k = 0; k < r->n_calls; k++)
         if (r->calls[k].image == i)
             put_call(&r->calls[k], to);
+}
+
+/* The name of a step's place. */
+static void put_step(const struct sr_bound_view *v, const struct sr_step *s, FILE *to) {
+    char name[SR_PLACE_BYTES];
+
+    sr_bound_name(v->bound, s->object, s->at, name, sizeof name);
+    put_escaped(to, name);
+}
+
+/* A chain's most telling places: the last function of the program itself and what it leads to, or
+ * the root where the program has no part; then the function that enters the kernel. */
+static void put_places(const struct sr_bound_view *v, const struct sr_report_gap *g, FILE *to) {
+    int last = g->n - 1, at = -1;
+
+    if (last > 0 && g->steps[last].kind == SR_STEP_SITE)
+        last--;
+    for (int i = 0; i <= last; i++)
+        if (g->steps[i].object == 0 && !g->steps[i].data)
+            at = i;
+    if (at < 0) {
+        at = 0;
+        fprintf(to, "%s: ", g->steps[0].why ? g->steps[0].why : "root");
+        put_step(v, &g->steps[0], to);
+    } else {
+        put_step(v, &g->steps[at], to);
+        if (at < last) {
+            fputs(" > ", to);
+            put_step(v, &g->steps[++at], to);
+        }
+    }
+    if (at < last) {
+        fputs(at + 1 < last ? " … " : " > ", to);
+        put_step(v, &g->steps[last], to);
+    }
+    fputc('\n', to);
+}
+
+static void put_gap(const struct sr_report_bound *b, FILE *to) {
+    const struct sr_bound_view *tight = &b->view[SR_POLICY_TIGHT];
+    struct sr_set loose;
+    char name[SR_CALL_NAME_BYTES];
+
+    fprintf(to, "\nin the tight bound, not observed (%s%zu):\n",
+            sr_bound_closed(tight) ? "" : "at least ", b->n_tight_gap);
+    if (b->n_tight_gap)
+        fprintf(to, "  %-24s %5s %11s  %s\n", "call", "steps", "by address", "from … to");
+    for (size_t i = 0; i < b->n_tight_gap; i++) {
+        const struct sr_report_gap *g = &b->gap[i];
+
+        fprintf(to, "  %-24s %5d %11d  ", sr_call_name(g->call, name), g->n,
+                g->kinds.taken + g->kinds.data);
+        put_places(tight, g, to);
+    }
+    sr_set_clear(&loose);
+    for (size_t i = b->n_tight_gap; i < b->n_gap; i++)
+        sr_set_add(&loose, b->gap[i].call);
+    fprintf(to, "only in the sound bound, not observed (%s%zu):\n",
+            sr_bound_closed(&b->view[SR_POLICY_SOUND]) ? "" : "at least ",
+            b->n_gap - b->n_tight_gap);
+    if (b->n_gap > b->n_tight_gap)
+        put_names(to, &loose, 8);
+}
+
+/* Names and paths are the target's. */
+static void put_frame(const struct sr_report_frame *f, const char *between, FILE *to) {
+    put_escaped(to, f->name);
+    fputs(between, to);
+    put_escaped(to, f->object);
+}
+
+static void put_frames(const struct sr_report_violation *v, FILE *to) {
+    for (size_t i = 0; i < v->n; i++) {
+        const struct sr_report_frame *f = &v->frames[i];
+
+        fprintf(to, "    #%-2zu %-18s ", i, sr_frame_verdict_name(f->verdict));
+        put_frame(f, "  ", to);
+        if (f->address)
+            fprintf(to, " (0x%" PRIx64 ")", f->address);
+        fputc('\n', to);
+    }
+    if (!v->n) {
+        fputs("    there is no call stack of the stock binary at it\n", to);
+    } else if (v->cause < 0) {
+        fputs("    every frame is reachable: the bound lacks the number that #0 uses\n", to);
+    } else {
+        fprintf(to, "    the cause: #%d, ", v->cause);
+        put_frame(&v->frames[v->cause], " of ", to);
+        fputs(v->frames[v->cause].verdict == SR_FRAME_OUTSIDE
+                  ? ", is outside of what the bound knows\n"
+                  : ", is code that the bound does not reach\n",
+              to);
+    }
+}
+
+static void put_violations(const struct sr_report_bound *b, FILE *to) {
+    bool closed = sr_bound_closed(&b->view[SR_POLICY_TIGHT]);
+    char name[SR_CALL_NAME_BYTES];
+
+    if (b->n_violations)
+        fprintf(to,
+                "\nBOUND VIOLATED (%zu): these calls were observed and the bound does not have "
+                "them;\nthis is a fault of the bound or a module that it was not given%s\n",
+                b->n_violations,
+                closed ? "" : ", or one of\nthe sites whose number is not known made them");
+    for (size_t i = 0; i < b->n_violations; i++) {
+        const struct sr_report_violation *v = &b->violations[i];
+
+        fprintf(to, "  %-24s in %s  %s\n", sr_call_name(v->call, name),
+                v->in_sound ? "the sound bound only" : "neither bound",
+                v->witness[0] ? v->witness : "any run");
+        put_frames(v, to);
+    }
+    if (b->n_explained)
+        fprintf(to, "\nobserved, not made by the program's code and not in the bound (%zu):\n",
+                b->n_explained);
+    for (size_t i = 0; i < b->n_explained; i++)
+        fprintf(to, "  %-24s %s\n", sr_call_name(b->explained[i].call, name),
+                b->explained[i].reason);
+}
+
+static void put_bound(const struct sr_report_bound *b, FILE *to) {
+    if (b->computed) {
+        put_violations(b, to);
+        put_gap(b, to);
+    }
+    for (size_t i = 0; i < b->notes.n; i++) {
+        fputs(i ? "" : "\n", to);
+        fputs("note on the bound: ", to);
+        put_escaped(to, b->notes.items[i]);
+        fputc('\n', to);
+    }
 }
 
 static void put_unsteady(const struct sr_report *r, FILE *to) {
@@ -222,12 +389,14 @@ void sr_report_text(const struct sr_report *r, FILE *to) {
     put_head(r, to);
     for (unsigned i = 0; i < r->n_images; i++)
         put_image(r, i, to);
+    if (r->bound)
+        put_bound(r->bound, to);
     put_unsteady(r, to);
     put_candidates(r, to);
     put_reference(r, to);
     put_counters(r, to);
     sr_report_plot(r, to);
-    fprintf(to, "\nA call that is not listed was not observed. More: sysreach show %s CALL\n",
+    fprintf(to, "\nA call that no image lists was not observed. More: sysreach show %s CALL\n",
             r->c.dir);
 }
 

@@ -31,6 +31,18 @@ all({"call","image","abi","nr","origin","seconds","input","instance","witness","
 is "report: nothing lost" "0" "$(grep -c 'lost for want of room: [^0]' <("$SYSREACH" report "$c"))"
 is "status: says that it ended" yes "$("$SYSREACH" status "$c" | grep -q 'ended' && echo yes)"
 is "show: evidence with a call stack" yes "$("$SYSREACH" show "$c" getdents64 | grep -q '^ *#0' && echo yes)"
+is "report: the bound's gap is what was not observed, each call with its chain" True "$(json "$work/report.json" '
+(lambda b, seen: not b["violations"] and not b["notes"] and seen <= set(b["tight"]["calls"]) and len(b["gap"]) > 10 and
+    {g["call"] for g in b["gap"]} == set(b["sound"]["calls"]) - seen and
+    all(len(g["chain"]) == g["steps"] and g["chain"][-1]["kind"] == "site" for g in b["gap"]))(
+    j["bound"], set(j["images"][0]["observed"]) - {e["call"] for e in j["bound"]["explained"]})')"
+is "report: the text says how much was observed" 1 \
+    "$("$SYSREACH" report "$c" | grep -c 'observed of the tight bound  [0-9]* of [0-9]* (')"
+is "report --no-bound" None "$(json <("$SYSREACH" report --json --no-bound "$c") 'j["bound"]')"
+gap=$(json "$work/report.json" 'j["bound"]["gap"][0]["call"]')
+"$SYSREACH" show "$c" "$gap" >"$work/out"
+is "show: a call that was not observed" 1 $?
+is "show: the chain to it" yes "$(grep -q "enters the kernel at .*: $gap" "$work/out" && echo yes)"
 "$SYSREACH" replay "$c" getdents64 >"$work/out"
 is "replay: a discovery happens on the stock binary" 0 $?
 "$SYSREACH" replay "$c" mount >"$work/out" 2>&1
@@ -72,6 +84,44 @@ fuzz -t 5s -o "$work/sort" -i "$work/raw" -- sort -u @@
 is "fuzz -- sort -u @@: exit status" 0 $?
 is "fuzz -- sort: the file was read" yes \
     "$("$SYSREACH" set show --image sort "$work/sort" | grep -qx fadvise64 && echo yes)"
+
+# A program whose calls come from a module: they are in the bound, and violate it once the module is gone.
+mkdir "$work/module"
+cat >"$work/module/module.c" <<'END'
+long enter(void);
+long enter(void) {
+    long result;
+    __asm__ volatile("syscall" : "=a"(result) : "a"(110L) : "rcx", "r11", "memory");
+    return result;
+}
+END
+cat >"$work/module/main.c" <<'END'
+#include <dlfcn.h>
+int main(int argc, char **argv) {
+    void *module = dlopen(MODULE, RTLD_NOW);
+    long (*enter)(void) = (long (*)(void))dlsym(module, "enter");
+
+    return argc > 9 || !argv[0] || enter() < 0;
+}
+END
+cc -O1 -shared -fPIC -o "$work/module/module.so" "$work/module/module.c" &&
+    cc -O1 -DMODULE="\"$work/module/module.so\"" -o "$work/module/main" "$work/module/main.c"
+is "a program with a module is built" 0 $?
+fuzz -t 5s -o "$work/dl" -i "$work/raw" -- "$work/module/main" @@
+"$SYSREACH" report --json "$work/dl" >"$work/dl.json"
+is "report: a module that was mapped is in the bound" "[] True" "$(json "$work/dl.json" \
+    'str(j["bound"]["violations"]) + " " + str("getppid" in j["bound"]["tight"]["calls"])')"
+rm "$work/module/module.so"
+"$SYSREACH" report --json "$work/dl" >"$work/dl.json"
+is "report: without the module the bound is violated, and the stack says where" \
+    "[('getppid', 0, 'outside the bound', 'reachable')] True" "$(json "$work/dl.json" \
+    '(str([(v["call"], v["cause"], *(f["verdict"] for f in v["frames"][:2])) for v in j["bound"]["violations"]]) +
+" " + str("module.so is not there any more" in j["bound"]["notes"][0]))')"
+is "report: the text says so" 1 "$("$SYSREACH" report "$work/dl" | grep -c '^BOUND VIOLATED (1)')"
+rm "$work/module/main"
+"$SYSREACH" report --json "$work/dl" >"$work/dl.json"
+is "report: without the program there is no bound" "0 None True" "$? $(json "$work/dl.json" \
+    'str(j["bound"]["tight"]) + " " + str("there is no bound" in j["bound"]["notes"][0])')"
 
 # Two instances observe together what each of them does.
 fuzz -t 10s -j 2 -o "$work/two" diff
