@@ -10,6 +10,7 @@
 
 #include <Zydis/Zydis.h>
 #include <elf.h>
+#include <stdlib.h>
 
 #define WORDS_MAX 64
 
@@ -19,7 +20,8 @@ struct pointers {
     struct sr_numbers *numbers;
     uint64_t words[WORDS_MAX]; /* that hold the function's address */
     size_t n_words;
-    bool anywhere; /* an instruction takes the address: any word may hold it */
+    uint64_t *names; /* sorted */
+    size_t n_names;
 };
 
 static bool is_private(const struct sr_object *o, uint64_t at) {
@@ -34,35 +36,54 @@ static bool is_private(const struct sr_object *o, uint64_t at) {
     return true;
 }
 
-static void find_words(struct pointers *p, uint64_t lo) {
+/* False: an instruction takes the address, or very many words hold it: it may be anywhere. */
+static bool find_words(struct pointers *p, uint64_t lo) {
     const struct sr_object *o = p->code->object;
 
+    for (size_t i = 0; i < p->code->n_refs; i++)
+        if (p->code->refs[i].kind == SR_REF_CODE && !p->code->refs[i].slot &&
+            p->code->refs[i].to == lo)
+            return false;
     for (size_t i = 0; i < o->n_relocs; i++) {
         if (o->relocs[i].kind != SR_RELOC_RELATIVE || o->relocs[i].target != lo)
             continue;
         if (p->n_words == WORDS_MAX)
-            p->anywhere = true;
-        else
-            p->words[p->n_words++] = o->relocs[i].where;
+            return false;
+        p->words[p->n_words++] = o->relocs[i].where;
     }
+    return true;
+}
+
+static int by_value(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* What instructions, words and symbols point to, sorted. False: out of memory. */
+static bool find_names(struct pointers *p) {
+    const struct sr_object *o = p->code->object;
+    size_t n = 0;
+
+    p->names = malloc((p->code->n_refs + o->n_relocs + o->n_dynsym + 1) * sizeof *p->names);
+    if (!p->names)
+        return false;
     for (size_t i = 0; i < p->code->n_refs; i++)
-        p->anywhere |= p->code->refs[i].kind == SR_REF_CODE && !p->code->refs[i].slot &&
-                       p->code->refs[i].to == lo;
+        if (p->code->refs[i].kind == SR_REF_DATA)
+            p->names[n++] = p->code->refs[i].to;
+    for (size_t i = 0; i < o->n_relocs; i++)
+        if (o->relocs[i].kind == SR_RELOC_RELATIVE)
+            p->names[n++] = o->relocs[i].target;
+    for (size_t i = 1; i < o->n_dynsym; i++)
+        if (o->dynsym[i].defined)
+            p->names[n++] = o->dynsym[i].value;
+    qsort(p->names, n, sizeof *p->names, by_value);
+    p->n_names = n;
+    return true;
 }
 
 static bool is_named(const struct pointers *p, uint64_t at) {
-    const struct sr_object *o = p->code->object;
-
-    for (size_t i = 0; i < p->code->n_refs; i++)
-        if (p->code->refs[i].kind == SR_REF_DATA && p->code->refs[i].to == at)
-            return true;
-    for (size_t i = 0; i < o->n_relocs; i++)
-        if (o->relocs[i].kind == SR_RELOC_RELATIVE && o->relocs[i].target == at)
-            return true;
-    for (size_t i = 1; i < o->n_dynsym; i++)
-        if (o->dynsym[i].defined && o->dynsym[i].value == at)
-            return true;
-    return false;
+    return bsearch(&at, p->names, p->n_names, sizeof at, by_value);
 }
 
 static bool reads_word(const struct pointers *p, uint64_t address) {
@@ -76,7 +97,7 @@ static bool offset_fits(const struct pointers *p, int64_t offset) {
     for (size_t i = 0; i < p->n_words; i++)
         if (is_named(p, p->words[i] - (uint64_t)offset))
             return true;
-    return p->anywhere;
+    return false;
 }
 
 /* Through a register: where it was loaded from may rule the function out. */
@@ -89,8 +110,7 @@ static bool register_fits(const struct pointers *p, uint64_t at, int reg) {
     for (size_t i = 0; i < origins.n; i++) {
         const struct sr_origin *o = &origins.o[i];
         bool word = o->kind == SR_ORIGIN_GLOBAL;
-        bool fits = !word || reads_word(p, o->address) ||
-                    (p->anywhere && !sr_object_reloc(p->code->object, o->address));
+        bool fits = !word || reads_word(p, o->address);
 
         if (fits && !(o->kind == SR_ORIGIN_ARG_MEM && !offset_fits(p, o->offset)))
             return true;
@@ -137,9 +157,8 @@ bool sr_pointer_calls(const struct sr_reach *r, uint32_t function, struct sr_num
     struct pointers p = {.r = r, .code = g->code[object], .numbers = numbers};
     uint64_t lo = sr_graph_address(g, function);
 
-    if (!is_private(p.code->object, lo))
+    if (!is_private(p.code->object, lo) || !find_words(&p, lo) || !find_names(&p))
         return false;
-    find_words(&p, lo);
     for (size_t i = 0; i < p.code->n_functions; i++) {
         const struct sr_function *f = &p.code->functions[i];
         uint32_t node = g->functions[object] + (uint32_t)i;
@@ -147,5 +166,6 @@ bool sr_pointer_calls(const struct sr_reach *r, uint32_t function, struct sr_num
         if (r->nodes[node].depth && (f->indirect_call || f->indirect_jump))
             look_into(&p, f, node, visit, ctx);
     }
+    free(p.names);
     return true;
 }

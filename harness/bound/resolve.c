@@ -13,16 +13,8 @@
 
 #include "pointers.h"
 
-#define WORK_MAX 100000 /* queries for one site */
-
-struct resolver {
-    const struct sr_reach *r;
-    struct sr_numbers **numbers;
-    struct sr_resolved *out;
-    uint8_t kind; /* of the site: enum sr_entry_kind */
-    unsigned work;
-    bool failed;
-};
+#define WORK_MAX  5000 /* calls that are asked for one site */
+#define ASKED_MAX 1024 /* functions whose callers are asked for one site */
 
 /* What is looked for at each call of a function: the value of an argument, or the word that it
  * points to. */
@@ -32,6 +24,36 @@ struct query {
     int64_t offset;
     int64_t add; /* to the value that is found */
 };
+
+struct asked {
+    uint32_t function;
+    struct query q;
+};
+
+struct resolver {
+    const struct sr_reach *r;
+    struct sr_numbers **numbers;
+    struct sr_resolved *out;
+    uint8_t kind; /* of the site: enum sr_entry_kind */
+    unsigned work;
+    bool failed;
+    struct asked asked[ASKED_MAX]; /* for this site: asking again tells nothing new */
+    unsigned n_asked;
+};
+
+static bool same_query(const struct query *a, const struct query *b) {
+    return a->reg == b->reg && a->memory == b->memory && a->offset == b->offset && a->add == b->add;
+}
+
+/* False: this was asked before. */
+static bool ask_once(struct resolver *v, uint32_t function, const struct query *q) {
+    for (unsigned i = 0; i < v->n_asked; i++)
+        if (v->asked[i].function == function && same_query(&v->asked[i].q, q))
+            return false;
+    if (v->n_asked < ASKED_MAX)
+        v->asked[v->n_asked++] = (struct asked){function, *q};
+    return true;
+}
 
 static struct sr_numbers *numbers_of(struct resolver *v, uint32_t object) {
     if (!v->numbers[object])
@@ -127,10 +149,9 @@ static void ask_callers(struct resolver *v, const struct sr_found *way, uint32_t
     size_t n;
     const struct sr_caller *callers = sr_reach_callers(v->r, function, &n);
 
-    for (uint32_t i = 0; i + 1 < way->n_via; i++)
-        if (way->via[i].caller == function)
-            return; /* it calls itself: what it hands on came from elsewhere */
-    if (way->n_via == SR_VIA_MAX)
+    if (!ask_once(v, function, q))
+        return;
+    if (way->n_via == SR_VIA_MAX || v->n_asked == ASKED_MAX)
         return unknown(v, way, sr_graph_address(v->r->g, function),
                        "handed on through too many calls");
     if (v->r->nodes[function].taken)
@@ -228,7 +249,7 @@ bool sr_resolve(const struct sr_reach *r, struct sr_numbers **numbers, struct sr
             if (!r->nodes[way.function].depth || !numbers_of(&v, object))
                 continue;
             v.kind = site->kind;
-            v.work = 0;
+            v.work = v.n_asked = 0;
             sr_numbers_register(numbers[object], site->at, SR_REG_RAX, &origins);
             follow(&v, &way, object, site->at, &origins, &q);
         }

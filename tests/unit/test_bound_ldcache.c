@@ -20,10 +20,11 @@ struct file_entry {
     uint32_t flags, key, value, unused, low, high;
 };
 
-/* NOLINTNEXTLINE(bugprone-string-literal-with-embedded-nul): that is how the file has them */
+/* NOLINTBEGIN(bugprone-string-literal-with-embedded-nul): that is how the file has them */
 static const char strings[] =
     "\0liba.so\0/plain/liba.so\0/v3/liba.so\0/v2/liba.so\0/32/liba.so\0x86-64-v3\0x86-64-v2\0"
     "libb.so\0/plain/libb.so";
+/* NOLINTEND(bugprone-string-literal-with-embedded-nul) */
 
 static uint32_t string_offset(const char *s) {
     size_t base = 48 + N * sizeof(struct file_entry);

@@ -393,13 +393,12 @@ static void compare(const char *path, const struct loaded *l) {
     f = popen(command, "r");
     assert_non_null(f);
     while (fgets(line, sizeof line, f)) {
-        char *text = strchr(line, '\t');
+        const char *text = strchr(line, '\t');
         struct sr_origins r;
         bool seen = false;
 
-        if (!text || *++text == 'j' || !strncmp(text, "call", 4) || !strncmp(text, "ret", 3)) {
-            number = -1;
-        } else if (!strncmp(text, "mov    $0x", 10) && strstr(text, ",%eax")) {
+        text = text ? text + 1 : "ret"; /* a label */
+        if (!strncmp(text, "mov    $0x", 10) && strstr(text, ",%eax")) {
             number = strtol(text + 8, NULL, 16);
         } else if (!strncmp(text, "xor    %eax,%eax", 16)) {
             number = 0;
@@ -411,8 +410,9 @@ static void compare(const char *path, const struct loaded *l) {
                 print(line, &r);
             assert_true(seen);
             compared++;
-            number = -1;
-        } else if (strstr(text, ",%eax") || strstr(text, ",%rax") || strstr(text, ",%al")) {
+            number = -1; /* what it returned */
+        } else if (*text == 'j' || !strncmp(text, "call", 4) || !strncmp(text, "ret", 3) ||
+                   strstr(text, ",%eax") || strstr(text, ",%rax") || strstr(text, ",%al")) {
             number = -1;
         }
     }
