@@ -172,7 +172,12 @@ bool sr_instr_decode(const struct sr_decoder *d, const uint8_t *bytes, size_t le
                      struct sr_instr *out) {
     ZydisDecodedInstruction z;
     struct look l = {d, bytes, addr, &z, out};
+    unsigned plain = d->object->fixed ? 0 : sr_instr_plain(bytes, left);
 
+    if (plain) {
+        *out = (struct sr_instr){.length = (uint8_t)plain, .flow = SR_FLOW_NEXT, .site = -1};
+        return true;
+    }
     if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&d->quick, NULL, bytes, left, &z)))
         return false;
     out->length = z.length;

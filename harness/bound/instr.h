@@ -42,6 +42,10 @@ void sr_decoder_init(struct sr_decoder *d, const struct sr_object *o);
 bool sr_instr_decode(const struct sr_decoder *d, const uint8_t *bytes, size_t left, uint64_t addr,
                      struct sr_instr *out);
 
+/* The length of an instruction that goes on behind itself and names no constant place (in an object
+ * that is not fixed); 0: it may be another. */
+unsigned sr_instr_plain(const uint8_t *bytes, size_t left);
+
 /* endbr64? bnd? jmp *slot(%rip) */
 bool sr_instr_stub(const uint8_t *bytes, size_t left, uint64_t addr, uint64_t *slot);
 
