@@ -214,6 +214,54 @@ static struct range range_of(const struct scan *s, const struct area *a, uint64_
     return r;
 }
 
+/* The borders nearest to addr: no function crosses one. */
+static void within_borders(const struct sr_object *o, uint64_t addr, uint64_t *lo, uint64_t *hi) {
+    size_t a = 0, b = o->n_borders;
+
+    while (a < b) {
+        size_t mid = a + (b - a) / 2;
+
+        if (o->borders[mid] <= addr)
+            a = mid + 1;
+        else
+            b = mid;
+    }
+    if (a > 0 && o->borders[a - 1] > *lo)
+        *lo = o->borders[a - 1];
+    if (a < o->n_borders && o->borders[a] < *hi)
+        *hi = o->borders[a];
+}
+
+/*
+ * Around an indirect jump without FDE: where it leads is not known (labels whose differences lie in
+ * a table), so all that follows the function's begin counts as its code, up to where another
+ * begins. Data among it is taken for code; that adds, and leaves nothing out.
+ */
+static void follow_blindly(struct scan *s, const struct area *a, const struct range *range,
+                           uint64_t jump) {
+    uint64_t at = jump, slot, lo = range->lo, hi = range->hi;
+    struct sr_instr in;
+
+    if (jump >= s->blind_lo && jump < s->blind_hi)
+        return;
+    within_borders(s->code.object, jump, &lo, &hi);
+    while (at > lo && !get_bit(s->heads, a->first_bit + (at - a->lo)) && s->blind_budget > 0)
+        at--, s->blind_budget--;
+    s->blind_lo = at;
+    for (; at < hi && s->blind_budget > 0; at += in.length) {
+        uint64_t bit = a->first_bit + (at - a->lo);
+
+        if (at > jump && get_bit(s->heads, bit))
+            break;
+        if (!decode(s, a, at, &in))
+            in.length = 1;
+        else if (!get_bit(s->code.starts, bit) && !in.nop && !find_stub(s, at, &slot))
+            note(s, a, range, at, &in);
+        s->blind_budget -= in.length < s->blind_budget ? in.length : s->blind_budget;
+    }
+    s->blind_hi = at;
+}
+
 /* From an entry to the end of what comes behind it, or to what is known already. */
 static void follow(struct scan *s, uint64_t at) {
     const struct area *a = sr_scan_area(s, at);
@@ -225,6 +273,8 @@ static void follow(struct scan *s, uint64_t at) {
         if (!decode(s, a, at, &in))
             return;
         note(s, a, &range, at, &in);
+        if (in.indirect && in.flow == SR_FLOW_JUMP && !range.fde)
+            follow_blindly(s, a, &range, at);
         if (in.flow == SR_FLOW_STOP || in.flow == SR_FLOW_JUMP)
             return;
         last = at;
@@ -313,6 +363,7 @@ static bool make_areas(struct scan *s) {
     s->wanted = calloc(s->n_bits / 8 + 1, 1);
     s->heads = calloc(s->n_bits / 8 + 1, 1);
     s->table_budget = s->n_bits + SR_TABLE_MAX;
+    s->blind_budget = 4 * s->n_bits;
     return s->code.starts && s->wanted && s->heads;
 }
 

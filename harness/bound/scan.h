@@ -30,9 +30,11 @@ struct scan {
     uint8_t *wanted; /* bit: some reference leads there */
     uint8_t *heads;  /* bit: outside FDEs, a function begins there */
     struct sr_decoder decoder;
-    uint64_t table_budget; /* entries of jump tables that may still be read */
-    bool following;        /* new entries go to todo */
-    bool failed;           /* out of memory */
+    uint64_t table_budget;       /* entries of jump tables that may still be read */
+    uint64_t blind_lo, blind_hi; /* the code that was followed blindly last */
+    uint64_t blind_budget;       /* bytes that may still be */
+    bool following;              /* new entries go to todo */
+    bool failed;                 /* out of memory */
 };
 
 /* An address's bit, or UINT64_MAX: it is not in an area. */
