@@ -41,6 +41,10 @@ step trace tests/integration/trace_strace.sh
 step jobcontrol python3 tests/integration/jobcontrol.py
 step programs tests/integration/programs_recorder.sh
 step commands tests/integration/commands.sh
+step bound-commands tests/integration/bound_commands.sh
+step bound-cases python3 tests/integration/bound_cases.py
+step bound-sound python3 tests/integration/bound_sound.py --quick
+step bound-stacks python3 tests/integration/bound_stacks.py --quick
 step campaign tests/integration/campaign.sh
 step instrument tests/integration/instrument.sh
 

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Fuzzes the parsers of files that others write (scenario, set files, union, ELF objects) with AFL++,
+# Fuzzes the parsers of files that others write (scenario, set files, union, ELF objects and their bound) with AFL++,
 # built with AddressSanitizer and UndefinedBehaviorSanitizer. A crash or a hang is a failure.
 #
 #     tests/fuzz/parsers.sh SECONDS [PARSER...]
@@ -44,6 +44,15 @@ elf_seeds() { # FOLDER
     clang -x c++ "${small[@]}" -fPIC -shared -nostdlib -o "$1/exceptions" - <<<"$cxx"
 }
 
+# Small programs without libraries, each a way to a system call or a number.
+bound_seeds() { # FOLDER
+    local case
+    for case in wrapper_struct number_table jump_table pointer_table computed_goto; do
+        gcc -w -O1 -nostdlib -fno-pie -static -Wl,-z,noseparate-code -s -o "$1/$case" "tests/bound/$case.c"
+        gcc -w -O1 -nostdlib -pie -fPIE -Wl,--no-dynamic-linker -Wl,-z,noseparate-code -s -o "$1/$case-pie" "tests/bound/$case.c"
+    done
+}
+
 seed() { # PARSER FOLDER: something of each kind to start from
     mkdir -p "$2"
     case $1 in
@@ -54,6 +63,7 @@ seed() { # PARSER FOLDER: something of each kind to start from
         echo '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW"}]}' >"$2/oci"
         ;;
     elf) elf_seeds "$2" ;;
+    bound) bound_seeds "$2" ;;
     *) head -c 256 /dev/zero >"$2/zero" ;;
     esac
 }

@@ -88,17 +88,17 @@ is "replay: the time limit holds" 0 "$(status timeout 5 "$SYSREACH" replay --pro
 "${MAKE:-make}" --no-print-directory install B="${B:-build}" DESTDIR="$work/root" PREFIX=/usr >"$work/out" 2>&1
 is "make install" 0 $?
 is "installed: a target is found, a campaign runs" 0 "$(cd / && status "$work/root/usr/bin/sysreach" fuzz -E 100 -o "$work/installed" diff)"
-is "installed: manual pages for every command" 7 "$(find "$work/root/usr/share/man/man1" -name 'sysreach-*.1' | wc -l)"
+is "installed: manual pages for every command" 8 "$(find "$work/root/usr/share/man/man1" -name 'sysreach-*.1' | wc -l)"
 
 # errors
 is "no arguments" 2 "$(status "$SYSREACH")"
 is "an unknown command" 2 "$(status "$SYSREACH" frobnicate)"
 is "a bad option" 2 "$(status "$SYSREACH" trace --frobnicate)"
 is "help" 0 "$(status "$SYSREACH" --help)"
-for c in trace set fuzz status report show replay; do
+for c in trace bound set fuzz status report show replay; do
     has "help names $c" "$c" "$work/out"
 done
-for c in trace fuzz status report show replay; do
+for c in trace bound fuzz status report show replay; do
     is "$c --help" 0 "$(status "$SYSREACH" $c --help)"
 done
 is "fuzz: no such target" 2 "$(status "$SYSREACH" fuzz -t 1s -o "$work/c" no-such-target)"
