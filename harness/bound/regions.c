@@ -101,11 +101,9 @@ static bool inside(const struct extent *e, size_t n, uint64_t at) {
     return lo > 0 && at < e[lo - 1].hi;
 }
 
-/* x86-64 psABI 3.1.2: an array of 16 bytes or more is aligned to 16; gcc and clang align what holds
- * 32 bytes or more to 32. */
-#ifndef ALIGN
+/* Of an address at which an object of data may begin: gcc aligns what holds 32 bytes or more so.
+ * What is aligned to less is not cut off from its neighbour. */
 #define ALIGN 32
-#endif
 
 static void add_named(struct cutter *c, uint64_t at) {
     if (at % ALIGN == 0 && sr_object_is_data(c->o, at))
