@@ -26,7 +26,7 @@ warnings() {
 }
 
 tidy() {
-    mapfile -t ours < <(printf '%s\n' "${sources[@]}" | grep -v '^tests/programs/')
+    mapfile -t ours < <(printf '%s\n' "${sources[@]}" | grep -Ev '^tests/(programs|bound)/')
     printf '%s\n' "${ours[@]}" |
         xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- "${flags[@]}" 2>/dev/null |
         grep -E 'warning:|error:' && return 1

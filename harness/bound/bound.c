@@ -53,7 +53,7 @@ static struct sr_shared *share(const struct sr_closure_request *r, struct sr_obj
     c = sr_closure_open(r, err);
     if (c && !(s->g = sr_graph_new(c)))
         no_memory(err);
-    if (s->g && !(s->numbers = calloc(c->n, sizeof *s->numbers)))
+    if (s->g && !(s->numbers = calloc(c->n, sizeof(struct sr_numbers *))))
         no_memory(err);
     if (!s->numbers) {
         release(s);

@@ -248,7 +248,7 @@ void sr_graph_edges(struct sr_graph *g, uint32_t node, sr_graph_visit *visit, vo
     uint32_t object = sr_graph_object(g, node);
 
     if (sr_graph_is_data(g, node)) {
-        const uint64_t *cut = &g->regions[object].cuts[node - g->data[object]];
+        const uint64_t *cut = g->regions[object].cuts + (node - g->data[object]);
         struct walk w = {g, visit, ctx, 0, SR_STEP_DATA, 0};
 
         walk_words(&w, object, cut[0], cut[1], true);

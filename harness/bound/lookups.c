@@ -1,10 +1,10 @@
 /*
  * Names that a program looks up at run time.
  *
- * dlsym(3) finds an export by its name, and the name is a string that lies somewhere: where dlsym is
- * reachable, every export whose name stands as a string in the data of an object that imports it
- * counts as taken. A name that is put together at run time, or read from a file, is not found that way:
- * docs/limitations.md.
+ * dlsym(3) finds an export by its name, and the name is a string that lies somewhere: where dlsym
+ * is reachable, every export whose name stands as a string in the data of an object that imports it
+ * counts as taken. A name that is put together at run time, or read from a file, is not found that
+ * way: docs/limitations.md.
  */
 #include <elf.h>
 #include <string.h>
@@ -34,7 +34,8 @@ size_t sr_graph_lookup_nodes(struct sr_graph *g, uint32_t *nodes, size_t max) {
     size_t n = 0;
 
     for (size_t i = 0; i < N_LOOKUPS; i++)
-        for (size_t at = 0; n < max && sr_closure_exports(g->closure, lookup_functions[i], &at, &t);)
+        for (size_t at = 0;
+             n < max && sr_closure_exports(g->closure, lookup_functions[i], &at, &t);)
             nodes[n++] = sr_graph_node(g, t.object, t.value);
     return n;
 }

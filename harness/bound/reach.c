@@ -163,5 +163,5 @@ const struct sr_caller *sr_reach_callers(const struct sr_reach *r, uint32_t func
     }
     for (*n = 0; lo + *n < r->n_callers && r->callers[lo + *n].callee == function;)
         ++*n;
-    return r->callers + lo;
+    return *n ? r->callers + lo : NULL;
 }

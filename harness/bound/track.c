@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define VISITS_MAX   20000
+#define BUDGET_MIN   50000 /* visits of all questions about an object, and for each instruction */
+#define BUDGET_EACH  100
 #define TRIES_MAX    400000 /* edges, seen ones as well */
 #define TABLE_SIZE   65536  /* of seen states: a power of two, much above VISITS_MAX */
 #define CHAINS_MAX   512
@@ -47,6 +49,7 @@ struct sr_track {
     uint32_t n_seen;
     uint32_t searches; /* so far: each search has its own number */
     uint32_t visits, tries;
+    uint64_t budget; /* visits that all further questions may take together */
 };
 
 struct sr_track *sr_track_new(struct sr_flows *flows) {
@@ -55,6 +58,7 @@ struct sr_track *sr_track_new(struct sr_flows *flows) {
     if (!t)
         return NULL;
     t->flows = flows;
+    t->budget = BUDGET_MIN + BUDGET_EACH * sr_flows_code(flows)->instructions;
     t->seen = calloc(TABLE_SIZE, sizeof *t->seen);
     if (!t->seen) {
         free(t);
@@ -80,7 +84,10 @@ void sr_track_begin(struct sr_track *t) {
 }
 
 bool sr_track_spend(struct sr_track *t) {
-    return t->visits < VISITS_MAX && ++t->visits < VISITS_MAX;
+    if (t->visits >= VISITS_MAX || !t->budget)
+        return false;
+    t->budget--;
+    return ++t->visits < VISITS_MAX;
 }
 
 struct sr_flows *sr_track_flows(const struct sr_track *t) {
