@@ -80,9 +80,10 @@ sanitize:
 	@MAKE="$(MAKE)" tests/sanitize.sh
 
 # Ratios, side by side and interleaved; never part of a test.
-bench: all $(B)/drive
+bench: all $(B)/drive $(B)/decode_floor
 	@harness/deps.sh test
 	@B=$(B) tests/bench/bench.py
+	@B=$(B) tests/bench/bound_bench.py
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -109,6 +110,10 @@ $(B)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(CORE_O)
 $(B)/drive: tests/bench/drive.c
 	@mkdir -p $(@D)
 	$(CC) $(ALLC) -o $@ $<
+
+$(B)/decode_floor: tests/bench/decode_floor.c
+	@mkdir -p $(@D)
+	$(CC) $(ALLC) -o $@ $< -lelf -lZydis
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/sysreach

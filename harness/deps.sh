@@ -11,7 +11,7 @@ set -euo pipefail
 
 build="gcc libc6-dev make pkg-config afl++ bubblewrap git
     libseccomp-dev libelf-dev libdw-dev libjansson-dev libsqlite3-dev libzydis-dev"
-test="$build clang clang-format clang-tidy cppcheck shellcheck groff-base
+test="$build g++ musl-tools clang clang-format clang-tidy cppcheck shellcheck groff-base
     libcmocka-dev libclang-rt-dev strace python3 binutils
     bzip2 libc6-dbg openssh-client openssl patch xz-utils"
 instrument="afl++ clang dpkg-dev make patch xz-utils binutils"

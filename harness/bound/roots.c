@@ -92,9 +92,10 @@ static void root_words_in_code(struct rooting *r, uint32_t object) {
             root_at(r, object, o->relocs[i].target);
 }
 
-/* glibc's ld.so: elf/rtld.c (_dl_call_libc_early_init), elf/dl-minimal.c (__rtld_malloc_init_real).
- */
-static const char *const looked_up[] = {"__libc_early_init", "malloc", "calloc", "realloc", "free"};
+/* glibc's ld.so: elf/rtld.c (_dl_call_libc_early_init), elf/dl-minimal.c
+ * (__rtld_malloc_init_real). musl's: ldso/dynlink.c, whose stages find each other by name. */
+static const char *const looked_up[] = {"__libc_early_init", "malloc", "calloc", "realloc", "free",
+                                        "__dls2b",           "__dls3"};
 
 void sr_graph_roots(struct sr_graph *g, sr_graph_root *root, void *ctx) {
     struct rooting r = {g, root, ctx, "entry point of the program"};
