@@ -6,7 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guards.h"
+
 #define LOOKUPS_MAX 16 /* definitions of dlsym and dlvsym in one closure */
+
+/* A guarded function and the first edge that led to it while its key was not reached. */
+struct pending {
+    struct sr_guard guard;
+    bool met;
+    uint32_t parent;
+    uint64_t from;
+    uint8_t kind;
+};
 
 struct search {
     struct sr_reach *r;
@@ -14,14 +25,33 @@ struct search {
     size_t head, tail;
     uint32_t at; /* the node whose edges are walked; NONE: roots */
     const char *why;
+    struct pending pending[SR_GUARDS_MAX];
+    size_t n_pending;
 };
 
 static bool is_taken(uint8_t kind) {
     return kind == SR_STEP_ENTRY || kind == SR_STEP_TAKEN || kind == SR_STEP_DATA;
 }
 
+/* True: not yet; its edge is remembered. */
+static bool held_back(struct search *s, uint32_t node, uint8_t kind, uint64_t from) {
+    for (size_t i = 0; i < s->n_pending; i++) {
+        struct pending *p = &s->pending[i];
+
+        if (p->guard.guarded != node || s->r->nodes[p->guard.key].depth)
+            continue;
+        if (!p->met)
+            *p = (struct pending){p->guard, true, s->at, from, kind};
+        return true;
+    }
+    return false;
+}
+
 static void reach(struct search *s, uint32_t node, uint8_t kind, uint64_t from) {
     struct sr_reached *n = &s->r->nodes[node];
+
+    if (held_back(s, node, kind, from))
+        return;
 
     n->taken |= is_taken(kind) && !sr_graph_is_data(s->r->g, node);
     if (n->depth)
@@ -32,6 +62,21 @@ static void reach(struct search *s, uint32_t node, uint8_t kind, uint64_t from) 
     n->kind = kind;
     n->why = s->why;
     s->queue[s->tail++] = node;
+}
+
+/* The key is reached: what was held back is entered from where it was first called. */
+static void let_go(struct search *s, uint32_t key) {
+    uint32_t at = s->at;
+
+    for (size_t i = 0; i < s->n_pending; i++) {
+        struct pending *p = &s->pending[i];
+
+        if (p->guard.key != key || !p->met)
+            continue;
+        s->at = p->parent;
+        reach(s, p->guard.guarded, p->kind, p->from);
+        s->at = at;
+    }
 }
 
 static void visit(void *ctx, uint32_t to, uint8_t kind, uint64_t from) {
@@ -108,6 +153,14 @@ static bool find_callers(struct sr_reach *r) {
     return !c.failed;
 }
 
+static void find_guards(struct search *s) {
+    struct sr_guard guards[SR_GUARDS_MAX];
+
+    s->n_pending = sr_guards_find(s->r->g, guards);
+    for (size_t i = 0; i < s->n_pending; i++)
+        s->pending[i].guard = guards[i];
+}
+
 struct sr_reach *sr_reach_compute(struct sr_graph *g, enum sr_policy policy) {
     struct sr_reach *r = calloc(1, sizeof *r);
     struct search s = {.r = r, .at = SR_NODE_NONE};
@@ -122,6 +175,8 @@ struct sr_reach *sr_reach_compute(struct sr_graph *g, enum sr_policy policy) {
     r->nodes = calloc(g->n_nodes ? g->n_nodes : 1, sizeof *r->nodes);
     s.queue = malloc((g->n_nodes ? g->n_nodes : 1) * sizeof *s.queue);
     ok = r->nodes && s.queue;
+    if (ok && policy == SR_POLICY_TIGHT)
+        find_guards(&s);
     if (ok) {
         sr_graph_roots(g, root, &s);
         if (policy == SR_POLICY_SOUND)
@@ -129,6 +184,7 @@ struct sr_reach *sr_reach_compute(struct sr_graph *g, enum sr_policy policy) {
     }
     while (ok && s.head < s.tail) {
         s.at = s.queue[s.head++];
+        let_go(&s, s.at);
         sr_graph_edges(g, s.at, visit, &s);
         for (size_t i = 0; i < n_lookups; i++)
             if (lookups[i] == s.at)

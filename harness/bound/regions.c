@@ -101,9 +101,10 @@ static bool inside(const struct extent *e, size_t n, uint64_t at) {
     return lo > 0 && at < e[lo - 1].hi;
 }
 
-/* Of an address at which an object of data may begin: gcc aligns what holds 32 bytes or more so.
- * What is aligned to less is not cut off from its neighbour. */
-#define ALIGN 32
+/* Of an address at which data is cut: gcc aligns what holds a cache line or more so. An address of
+ * a member is that round by chance only; what is aligned to less is not cut off from its neighbour.
+ */
+#define ALIGN 64
 
 static void add_named(struct cutter *c, uint64_t at) {
     if (at % ALIGN == 0 && sr_object_is_data(c->o, at))
