@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SR_UNRESOLVED_LISTED 32 /* in a set's header */
+
 /* The path below root of a file whose links are resolved; in place. */
 static void strip_root(char *path, const char *root) {
     char *top = root && *root ? realpath(root, NULL) : NULL;
@@ -97,6 +99,23 @@ struct sr_bound_object sr_bound_total(const struct sr_bound_result *result) {
     return sum;
 }
 
+/* The sites themselves, as far as a header holds them; --unresolved lists all. */
+static bool add_unresolved(struct sr_setfile *sf, const struct sr_bound_view *v) {
+    char key[32], place[SR_PLACE_BYTES];
+    size_t n = v->result->n_unresolved;
+
+    for (size_t i = 0; i < n && i < SR_UNRESOLVED_LISTED; i++) {
+        const struct sr_bound_unresolved *u = &v->result->unresolved[i];
+
+        snprintf(key, sizeof key, "unresolved-%zu", i + 1);
+        sr_bound_place(v, u->object, u->at, place, sizeof place);
+        if (!sr_setfile_key(sf, key, "%s: %s", place, u->why))
+            return false;
+    }
+    return n <= SR_UNRESOLVED_LISTED ||
+           sr_setfile_key(sf, "unresolved-more", "%zu, see --unresolved", n - SR_UNRESOLVED_LISTED);
+}
+
 static bool add_keys(struct sr_setfile *sf, const struct sr_bound_view *v) {
     struct sr_bound_object sum = sr_bound_total(v->result);
     const char *root = v->request->closure.root;
@@ -115,7 +134,8 @@ static bool add_keys(struct sr_setfile *sf, const struct sr_bound_view *v) {
            sr_setfile_key(sf, "sites", "%" PRIu64 " of %" PRIu64, v->result->reachable_sites,
                           v->result->sites) &&
            sr_setfile_key(sf, "closed", "%s", sr_bound_closed(v) ? "yes" : "no") &&
-           sr_setfile_key(sf, "unresolved", "%zu", v->result->n_unresolved);
+           sr_setfile_key(sf, "unresolved", "%zu", v->result->n_unresolved) &&
+           add_unresolved(sf, v);
 }
 
 static bool add_image(struct sr_setfile *sf, const struct sr_bound_view *v) {
