@@ -163,7 +163,7 @@ static void stored(struct sr_numbers *n, const struct sr_ref *ref, uint64_t addr
         return;
     }
     sr_track_begin(n->track);
-    sr_track_source(n->track, w, index, from, &values);
+    sr_track_source(n->track, w, index, from, 1, &values);
     settle_into(out, &values);
 }
 

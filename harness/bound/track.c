@@ -258,7 +258,7 @@ static void follow_both(struct sr_search *s, const struct state *st, uint32_t in
         sr_track_run(s->t, st->w, index, (struct sr_loc){.reg = e->b.reg}, e->b.width, inner.depth,
                      &values);
     } else if (inner.depth < SR_TRACK_DEPTH) {
-        sr_track_source(s->t, st->w, index, e->b.mem, &values);
+        sr_track_source(s->t, st->w, index, e->b.mem, s->depth + 1, &values);
     }
     if (!values.n || values.n > VALUES_MAX || values.overflow) {
         sr_search_unknown(s, n->at, "computed from too many values");
@@ -477,14 +477,16 @@ void sr_track_run(struct sr_track *t, const struct sr_flow *w, uint32_t index, s
 }
 
 void sr_track_source(struct sr_track *t, const struct sr_flow *w, uint32_t index,
-                     const ZydisDecodedOperand *op, struct sr_origins *out) {
-    struct sr_search s = {.t = t, .out = out, .id = ++t->searches, .depth = 1};
+                     const ZydisDecodedOperand *op, unsigned depth, struct sr_origins *out) {
+    struct sr_search s = {.t = t, .out = out, .id = ++t->searches, .depth = depth};
     struct sr_source src;
     struct sr_insn n;
 
     out->n = 0;
     out->overflow = false;
-    if (sr_flow_load(t->flows, w, index, &n) && sr_effect_source(op, &src))
+    if (depth >= SR_TRACK_DEPTH)
+        sr_search_unknown(&s, w->insns[index].at, "too complex");
+    else if (sr_flow_load(t->flows, w, index, &n) && sr_effect_source(op, &src))
         sr_search_follow(&s, w, index, &n, &src, src.width, 0);
     else
         sr_search_unknown(&s, w->insns[index].at, "computed in a way that is not followed");

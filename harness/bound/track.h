@@ -38,7 +38,7 @@ void sr_track_run(struct sr_track *t, const struct sr_flow *w, uint32_t index, s
 
 /* All origins of the value that an operand of instruction index of w has there. */
 void sr_track_source(struct sr_track *t, const struct sr_flow *w, uint32_t index,
-                     const ZydisDecodedOperand *op, struct sr_origins *out);
+                     const ZydisDecodedOperand *op, unsigned depth, struct sr_origins *out);
 
 /* The word of width bytes at an address of this object: CONST where it cannot change, else GLOBAL.
  */
