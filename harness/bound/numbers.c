@@ -16,10 +16,13 @@ struct sr_numbers {
 };
 
 int sr_numbers_arg_register(unsigned arg) {
-    static const int registers[] = {SR_REG_RDI, SR_REG_RSI, SR_REG_RDX,
-                                    SR_REG_RCX, SR_REG_R8,  SR_REG_R9};
+    static const int
+        registers[SR_ARG_REGISTERS] = {SR_REG_RDI, SR_REG_RSI, SR_REG_RDX, SR_REG_RCX,
+                                       SR_REG_R8,  SR_REG_R9,  SR_REG_RAX, 3,
+                                       5,          10,         11,         12,
+                                       13,         14,         15}; /* then rbx, rbp, r10 to r15 */
 
-    return arg < sizeof registers / sizeof registers[0] ? registers[arg] : -1;
+    return arg < SR_ARG_REGISTERS ? registers[arg] : -1;
 }
 
 struct sr_numbers *sr_numbers_new(const struct sr_code *code) {
@@ -186,22 +189,25 @@ static void initial(const struct sr_numbers *n, uint64_t address, struct sr_orig
     sr_track_add(out, &value);
 }
 
-static bool covers(const struct sr_symbol *s, uint64_t to, uint64_t address) {
-    return s->defined && s->type == STT_OBJECT && to >= s->value && to - s->value < s->size &&
-           address >= s->value && address - s->value < s->size;
+/* The lowest begin of a sized symbol that covers address; address itself where none does. A pointer
+ * between the two leads to it. */
+static uint64_t object_begin(const struct sr_object *o, uint64_t address) {
+    size_t n = o->n_symtab + o->n_dynsym;
+    uint64_t lo = address;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct sr_symbol *s = i < o->n_symtab ? &o->symtab[i] : &o->dynsym[i - o->n_symtab];
+
+        if (s->defined && s->type == STT_OBJECT && s->value < lo && address - s->value < s->size)
+            lo = s->value;
+    }
+    return lo;
 }
 
-/* Does a pointer to `to` lead to address: to itself, or within an object with a symbol? */
-static bool leads(const struct sr_object *o, uint64_t to, uint64_t address) {
-    if (to == address)
-        return true;
-    if (to > address)
-        return false;
-    for (size_t i = 0; i < o->n_symtab; i++)
-        if (covers(&o->symtab[i], to, address))
-            return true;
+static bool is_exported(const struct sr_object *o, uint64_t address) {
     for (size_t i = 0; i < o->n_dynsym; i++)
-        if (covers(&o->dynsym[i], to, address))
+        if (o->dynsym[i].defined && o->dynsym[i].type == STT_OBJECT &&
+            address >= o->dynsym[i].value && address - o->dynsym[i].value < o->dynsym[i].size)
             return true;
     return false;
 }
@@ -209,6 +215,7 @@ static bool leads(const struct sr_object *o, uint64_t to, uint64_t address) {
 void sr_numbers_global(struct sr_numbers *n, uint64_t address, struct sr_origins *out) {
     const struct sr_code *c = n->code;
     const struct sr_object *o = c->object;
+    uint64_t lo = object_begin(o, address);
 
     out->n = 0;
     out->overflow = false;
@@ -218,13 +225,13 @@ void sr_numbers_global(struct sr_numbers *n, uint64_t address, struct sr_origins
 
         if (r->kind == SR_REF_READ && r->to < address + 8 && r->to + r->bytes > address)
             stored(n, r, address, out);
-        else if (r->kind == SR_REF_DATA && leads(o, r->to, address))
+        else if (r->kind == SR_REF_DATA && r->to >= lo && r->to <= address)
             unknown(out, r->from, "its address is taken");
     }
     for (size_t i = 0; i < o->n_relocs; i++)
-        if (o->relocs[i].kind == SR_RELOC_RELATIVE && leads(o, o->relocs[i].target, address))
+        if (o->relocs[i].kind == SR_RELOC_RELATIVE && o->relocs[i].target >= lo &&
+            o->relocs[i].target <= address)
             unknown(out, o->relocs[i].where, "a pointer in data leads to it");
-    for (size_t i = 0; i < o->n_dynsym; i++)
-        if (covers(&o->dynsym[i], address, address))
-            unknown(out, address, "other objects may change it");
+    if (is_exported(o, address))
+        unknown(out, address, "other objects may change it");
 }

@@ -13,9 +13,10 @@
 #include "code.h"
 
 enum sr_origin_kind {
-    SR_ORIGIN_CONST, /* value */
-    SR_ORIGIN_ARG, /* the value of argument register reg (0 rdi … 5 r9) at function's entry, plus
-                      value */
+    SR_ORIGIN_CONST,      /* value */
+    SR_ORIGIN_ARG,        /* the value of argument register reg (0 rdi … 5 r9, see
+                                 sr_numbers_arg_register) at function's entry, plus
+                             value */
     SR_ORIGIN_ARG_MEM,    /* the word at [argument register reg + offset] at function's entry */
     SR_ORIGIN_GLOBAL_MEM, /* the word at [word at address + offset]: through a global pointer */
     SR_ORIGIN_GLOBAL,     /* the word at address (of data that may change) */
@@ -69,7 +70,8 @@ enum {
     SR_REG_R9 = 9
 };
 
-/* Register of argument 0 to 5. */
+/* Register of argument 0 to 5 of the ABI, and from 6 on all others but rsp. */
+#define SR_ARG_REGISTERS 15
 int sr_numbers_arg_register(unsigned arg);
 
 #endif

@@ -385,10 +385,14 @@ static void visit(struct sr_search *s, const struct state *after, const struct s
         alias(s, &st, index, &n, &e);
 }
 
+/* Any register may carry an argument: in C the six of the ABI, in others' conventions (Go,
+ * assembly) the rest as well. -1: a place in the frame. */
 static int argument_of(const struct sr_loc *loc) {
-    for (unsigned i = 0; i < 6 && !loc->slot; i++)
-        if (sr_numbers_arg_register(i) == loc->reg)
-            return (int)i;
+    if (loc->slot)
+        return -1;
+    for (int i = 0; i < SR_ARG_REGISTERS; i++)
+        if (sr_numbers_arg_register((unsigned)i) == loc->reg)
+            return i;
     return -1;
 }
 
