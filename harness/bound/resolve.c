@@ -15,6 +15,7 @@
 
 #define WORK_MAX  5000 /* calls that are asked for one site */
 #define ASKED_MAX 1024 /* functions whose callers are asked for one site */
+#define OPEN_MAX  256  /* ways to one site that end in the unknown: then it is given up */
 
 /* What is looked for at each call of a function: the value of an argument, or the word that it
  * points to. */
@@ -36,6 +37,7 @@ struct resolver {
     struct sr_resolved *out;
     uint8_t kind; /* of the site: enum sr_entry_kind */
     unsigned work;
+    unsigned open; /* ways of this site that ended in the unknown */
     bool failed;
     struct asked asked[ASKED_MAX]; /* for this site: asking again tells nothing new */
     unsigned n_asked;
@@ -90,6 +92,8 @@ static void unknown(struct resolver *v, const struct sr_found *way, uint64_t at,
 
     if (!more)
         return;
+    if (++v->open == OPEN_MAX)
+        why = "and more ways to the same site: it was given up";
     v->out->unknown = more;
     more[v->out->n_unknown++] =
         (struct sr_unknown){{sr_graph_object(v->r->g, last), at, why}, *way};
@@ -149,14 +153,14 @@ static void ask_callers(struct resolver *v, const struct sr_found *way, uint32_t
     size_t n;
     const struct sr_caller *callers = sr_reach_callers(v->r, function, &n);
 
-    if (!ask_once(v, function, q))
+    if (v->open >= OPEN_MAX || !ask_once(v, function, q))
         return;
     if (way->n_via == SR_VIA_MAX || v->n_asked == ASKED_MAX)
         return unknown(v, way, sr_graph_address(v->r->g, function),
                        "handed on through too many calls");
     if (v->r->nodes[function].taken)
         ask_pointer_calls(v, way, function, q);
-    for (size_t i = 0; i < n && !v->failed; i++)
+    for (size_t i = 0; i < n && !v->failed && v->open < OPEN_MAX; i++)
         ask_caller(v, way, callers[i].caller, callers[i].at, q);
 }
 
@@ -249,7 +253,7 @@ bool sr_resolve(const struct sr_reach *r, struct sr_numbers **numbers, struct sr
             if (!r->nodes[way.function].depth || !numbers_of(&v, object))
                 continue;
             v.kind = site->kind;
-            v.work = v.n_asked = 0;
+            v.work = v.n_asked = v.open = 0;
             sr_numbers_register(numbers[object], site->at, SR_REG_RAX, &origins);
             follow(&v, &way, object, site->at, &origins, &q);
         }

@@ -79,7 +79,7 @@ static void put(struct sr_object *o, const struct sr_segment *whole, uint64_t lo
 
 /* The entry point is code, whatever the section headers say: else they are not to be believed. */
 static bool believable(const struct piece *p, int n, const struct sr_segment *seg, uint64_t entry) {
-    if (entry < seg->lo || entry >= seg->hi)
+    if (!entry || entry < seg->lo || entry >= seg->hi)
         return true;
     for (int i = 0; i < n; i++)
         if (entry >= p[i].lo && entry < p[i].hi)

@@ -4,6 +4,7 @@ it go on, ^C ends it, reading in the background stops it, and its exit status is
 import os
 import pty
 import select
+import signal
 import sys
 import time
 
@@ -15,6 +16,9 @@ class Shell:
     def __init__(self):
         pid, self.fd = pty.fork()
         if pid == 0:
+            # Whoever started the tests in the background had these ignored, and bash keeps that.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.signal(signal.SIGQUIT, signal.SIG_DFL)
             os.execlp("bash", "bash", "--norc", "--noprofile", "-i")
         self.until("$ ")
 
