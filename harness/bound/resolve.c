@@ -13,9 +13,10 @@
 
 #include "pointers.h"
 
-#define WORK_MAX  5000 /* calls that are asked for one site */
-#define ASKED_MAX 1024 /* functions whose callers are asked for one site */
-#define OPEN_MAX  256  /* ways to one site that end in the unknown: then it is given up */
+#define WORK_MAX   5000        /* calls that are asked for one site */
+#define ASKED_MAX  1024        /* functions whose callers are asked for one site */
+#define SCAN_BYTES (32u << 20) /* of code that is searched for calls through pointers, in all */
+#define OPEN_MAX   256         /* ways to one site that end in the unknown: then it is given up */
 
 /* What is looked for at each call of a function: the value of an argument, or the word that it
  * points to. */
@@ -37,7 +38,8 @@ struct resolver {
     struct sr_resolved *out;
     uint8_t kind; /* of the site: enum sr_entry_kind */
     unsigned work;
-    unsigned open; /* ways of this site that ended in the unknown */
+    uint64_t scanned; /* bytes of code, for calls through pointers */
+    unsigned open;    /* ways of this site that ended in the unknown */
     bool failed;
     struct asked asked[ASKED_MAX]; /* for this site: asking again tells nothing new */
     unsigned n_asked;
@@ -87,9 +89,12 @@ static void found(struct resolver *v, const struct sr_found *way, int64_t value)
 }
 
 static void unknown(struct resolver *v, const struct sr_found *way, uint64_t at, const char *why) {
-    struct sr_unknown *more = grown(v, v->out->unknown, v->out->n_unknown, sizeof *more);
+    struct sr_unknown *more;
     uint32_t last = way->n_via ? way->via[way->n_via - 1].caller : way->function;
 
+    if (v->open == OPEN_MAX)
+        return;
+    more = grown(v, v->out->unknown, v->out->n_unknown, sizeof *more);
     if (!more)
         return;
     if (++v->open == OPEN_MAX)
@@ -111,6 +116,8 @@ static void ask_caller(struct resolver *v, const struct sr_found *way, uint32_t 
     int reg = sr_numbers_arg_register(q->reg);
     struct sr_origins origins;
 
+    if (v->open == OPEN_MAX)
+        return;
     if (!numbers || ++v->work > WORK_MAX)
         return unknown(v, way, at, "too many calls to look at");
     next.via[next.n_via].caller = caller;
@@ -138,10 +145,13 @@ static void ask_pointer_call(void *ctx, uint32_t caller, uint64_t at) {
  * found. */
 static void ask_pointer_calls(struct resolver *v, const struct sr_found *way, uint32_t function,
                               const struct query *q) {
-    struct sr_numbers *numbers = numbers_of(v, sr_graph_object(v->r->g, function));
+    uint32_t object = sr_graph_object(v->r->g, function);
+    struct sr_numbers *numbers = numbers_of(v, object);
     struct asking a = {v, way, q};
 
-    if (!numbers || !sr_pointer_calls(v->r, function, numbers, ask_pointer_call, &a) ||
+    v->scanned += v->r->g->code[object]->bytes;
+    if (!numbers || v->scanned > SCAN_BYTES ||
+        !sr_pointer_calls(v->r, function, numbers, ask_pointer_call, &a) ||
         v->r->policy == SR_POLICY_SOUND)
         unknown(v, way, sr_graph_address(v->r->g, function),
                 "its function is called through a pointer, with a number not known here");

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #define VISITS_MAX   20000
-#define BUDGET_MIN   50000 /* visits of all questions about an object, and for each instruction */
-#define BUDGET_EACH  100
+#define BUDGET_MIN   100000 /* visits of all questions about an object, and for each instruction */
+#define BUDGET_EACH  1
 #define TRIES_MAX    400000 /* edges, seen ones as well */
 #define TABLE_SIZE   65536  /* of seen states: a power of two, much above VISITS_MAX */
 #define CHAINS_MAX   512
