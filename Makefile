@@ -72,7 +72,13 @@ lint:
 	@B=$(B) tests/lint.sh
 
 unit: $(UNIT_BIN)
-	@for t in $(UNIT_BIN); do $$t || exit 1; done
+	@for t in $(UNIT_BIN); do \
+		out=$$($$t 2>&1); status=$$?; printf '%s\n' "$$out"; \
+		[ $$status -eq 0 ] || exit 1; \
+		case "$$MUST_WORK:$$out" in \
+		[!:]*SKIPPED*) echo "$$t: tests were skipped, and MUST_WORK is set"; exit 1 ;; \
+		esac; \
+	done
 
 # Everything that is not preloaded, under ASan and UBSan: the unit tests and the parsers' fuzzers.
 sanitize:
