@@ -1,5 +1,6 @@
 /*
- * The words of the scenario format: descriptor kinds, node kinds, limits and signals.
+ * The words of the scenario format: descriptor kinds, node kinds, peers, depths, limits and
+ * signals.
  *
  * Tables only: this runs in a preloaded library, where libc's own strsignal and sigabbrev_np would
  * bring in locale code. Real-time signals count from glibc's SIGRTMIN (34); 32 and 33 are those
@@ -9,7 +10,14 @@
 
 #include "sysreach/scenario.h"
 
-static const char *const stdio_names[SR_STDIOS] = {"null", "file", "pipe", "pty", "closed", "full"};
+static const char *const stdio_names[SR_STDIOS] = {"null",   "file", "pipe", "pty",
+                                                   "closed", "full", "inet"};
+
+static const char *const peer_names[SR_PEER_KINDS] = {"before", "client", "serve"};
+
+static const char *const net_names[SR_NETS] = {"tcp", "udp", "unix"};
+
+static const char *const depth_names[SR_DEPTHS] = {"alone", "link", "session"};
 
 static const char *const node_names[SR_NODE_KINDS] = {"file", "dir", "symlink", "fifo"};
 
@@ -45,6 +53,18 @@ const char *sr_node_kind_name(enum sr_node_kind k) {
 
 const char *sr_limit_name(enum sr_limit l) {
     return (unsigned)l < SR_LIMITS ? limit_names[l] : NULL;
+}
+
+const char *sr_peer_kind_name(enum sr_peer_kind k) {
+    return (unsigned)k < SR_PEER_KINDS ? peer_names[k] : NULL;
+}
+
+const char *sr_net_name(enum sr_net n) {
+    return (unsigned)n < SR_NETS ? net_names[n] : NULL;
+}
+
+const char *sr_depth_name(enum sr_depth d) {
+    return (unsigned)d < SR_DEPTHS ? depth_names[d] : NULL;
 }
 
 const char *sr_signal_name(int signo) {

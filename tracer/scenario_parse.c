@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "scenario_lex.h"
 #include "scenario_text.h"
 #include "sysreach/scenario.h"
 
@@ -27,12 +28,6 @@ struct parser {
     bool full;           /* the arena is */
 };
 
-/* A part of the text that is being read. */
-struct span {
-    const char *p;
-    size_t n;
-};
-
 /* Smallest value of a limit that still lets the program start. */
 static const uint64_t limit_floor[SR_LIMITS] = {
     [SR_LIMIT_AS] = 32u << 20, [SR_LIMIT_CPU] = 1,   [SR_LIMIT_DATA] = 4u << 20,
@@ -47,127 +42,14 @@ void sr_scenario_init(struct sr_scenario *s) {
     s->time_ms = SR_TIME_DEFAULT_MS;
 }
 
-static bool is(struct span w, const char *word) {
-    return w.n == strlen(word) && !memcmp(w.p, word, w.n);
-}
-
-/* Takes the next word off the front; an empty one at the end. */
-static struct span next_word(struct span *rest) {
-    while (rest->n && (*rest->p == ' ' || *rest->p == '\t')) {
-        rest->p++;
-        rest->n--;
-    }
-    struct span word = {rest->p, 0};
-    while (word.n < rest->n && word.p[word.n] != ' ' && word.p[word.n] != '\t')
-        word.n++;
-    rest->p += word.n;
-    rest->n -= word.n;
-    return word;
-}
-
-/* All of w as an unsigned number, cut to UINT64_MAX; scaled: k, M or G may follow. */
-static bool read_number(struct span w, unsigned radix, bool scaled, uint64_t *out) {
-    uint64_t v = 0;
-    unsigned shift = 0;
-
-    if (scaled && w.n > 1) {
-        char unit = w.p[w.n - 1];
-        shift = unit == 'k' ? 10 : unit == 'M' ? 20 : unit == 'G' ? 30 : 0;
-        if (shift)
-            w.n--;
-    }
-    if (!w.n)
-        return false;
-    for (size_t i = 0; i < w.n; i++) {
-        unsigned digit = (unsigned)(unsigned char)w.p[i] - '0';
-        if (digit >= radix)
-            return false;
-        if (__builtin_mul_overflow(v, radix, &v) || __builtin_add_overflow(v, digit, &v))
-            v = UINT64_MAX;
-    }
-    *out = v > UINT64_MAX >> shift ? UINT64_MAX : v << shift;
-    return true;
-}
-
-static bool read_seconds(struct span w, int64_t *out) {
-    bool negative = w.n && *w.p == '-';
-    uint64_t v;
-
-    if (negative) {
-        w.p++;
-        w.n--;
-    }
-    if (!read_number(w, 10, false, &v))
-        return false;
-    if (v > INT64_MAX)
-        v = INT64_MAX;
-    *out = negative ? -(int64_t)v : (int64_t)v;
-    return true;
-}
-
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* The byte that an escape at p[0] == '\\' stands for; *used: how many bytes it takes. */
-static char unescape(const char *p, size_t n, size_t *used) {
-    *used = 2;
-    switch (n > 1 ? p[1] : 0) {
-    case 'n':
-        return '\n';
-    case 't':
-        return '\t';
-    case 'r':
-        return '\r';
-    case 'e':
-        return 033;
-    case '\\':
-        return '\\';
-    case 'x':
-        if (n > 3 && hex_digit(p[2]) >= 0 && hex_digit(p[3]) >= 0) {
-            *used = 4;
-            return (char)(hex_digit(p[2]) << 4 | hex_digit(p[3]));
-        }
-    }
-    *used = 1;
-    return '\\';
-}
-
-/* Decodes text to out; its length, or SIZE_MAX when there is not room enough. */
-static size_t decode(struct span text, char *out, size_t room) {
-    size_t len = 0;
-
-    while (text.n) {
-        const char *stop = memchr(text.p, '\\', text.n);
-        size_t plain = stop ? (size_t)(stop - text.p) : text.n;
-        if (plain + (stop != NULL) > room - len)
-            return SIZE_MAX;
-        memcpy(out + len, text.p, plain);
-        len += plain;
-        text.p += plain;
-        text.n -= plain;
-        if (stop) {
-            size_t used;
-            out[len++] = unescape(text.p, text.n, &used);
-            text.p += used;
-            text.n -= used;
-        }
-    }
-    return len;
-}
-
 /*
  * Decodes a string that a NUL ends to the arena's free part, without taking that; sr_str.p is NULL
  * when there is no room.
  */
-static struct sr_str peek_string(struct parser *p, struct span text) {
+static struct sr_str peek_string(struct parser *p, struct sr_span text) {
     char *out = p->arena->base + p->arena->used;
     size_t room = p->arena->size - p->arena->used;
-    size_t len = room ? decode(text, out, room - 1) : SIZE_MAX;
+    size_t len = room ? sr_lex_decode(text, out, room - 1) : SIZE_MAX;
 
     if (len == SIZE_MAX) {
         p->full = true;
@@ -204,7 +86,7 @@ static bool take_argument(struct parser *p, struct sr_str str, struct sr_str old
     return true;
 }
 
-static void read_arg(struct parser *p, struct span text) {
+static void read_arg(struct parser *p, struct sr_span text) {
     struct sr_scenario *s = p->s;
 
     if (s->n_args == SR_ARGS_MAX)
@@ -214,7 +96,7 @@ static void read_arg(struct parser *p, struct span text) {
         s->args[s->n_args++] = str;
 }
 
-static void read_argv0(struct parser *p, struct span text) {
+static void read_argv0(struct parser *p, struct sr_span text) {
     struct sr_str str = peek_string(p, text);
 
     if (str.p && take_argument(p, str, p->s->argv0))
@@ -224,10 +106,10 @@ static void read_argv0(struct parser *p, struct span text) {
 /* Read by ld.so or libc before main: no scenario can set them any more. */
 static bool is_loaders(const char *name, size_t len) {
     return (len >= 3 && !memcmp(name, "LD_", 3)) || (len >= 7 && !memcmp(name, "MALLOC_", 7)) ||
-           is((struct span){name, len}, "GLIBC_TUNABLES");
+           sr_lex_is((struct sr_span){name, len}, "GLIBC_TUNABLES");
 }
 
-static void read_env(struct parser *p, struct span text) {
+static void read_env(struct parser *p, struct sr_span text) {
     struct sr_scenario *s = p->s;
     struct sr_str str = peek_string(p, text);
     const char *equals = str.p ? memchr(str.p, '=', str.len) : NULL;
@@ -256,8 +138,8 @@ static bool clean_name(struct sr_str *name) {
     for (char *at = name->p; at < end;) {
         char *slash = memchr(at, '/', (size_t)(end - at));
         size_t n = (size_t)((slash ? slash : end) - at);
-        struct span part = {at, n};
-        if (n && !is(part, ".") && !is(part, "..")) {
+        struct sr_span part = {at, n};
+        if (n && !sr_lex_is(part, ".") && !sr_lex_is(part, "..")) {
             if (n > SR_NAME_MAX || ++depth > SR_DEPTH_MAX)
                 return false;
             if (depth > 1)
@@ -272,8 +154,8 @@ static bool clean_name(struct sr_str *name) {
     return true;
 }
 
-static void read_cwd(struct parser *p, struct span rest) {
-    struct span word = next_word(&rest);
+static void read_cwd(struct parser *p, struct sr_span rest) {
+    struct sr_span word = sr_lex_word(&rest);
     struct sr_str name = peek_string(p, word);
 
     if (!word.n || !name.p || !clean_name(&name))
@@ -289,33 +171,33 @@ static void read_cwd(struct parser *p, struct span rest) {
 }
 
 /* One of "mode=", "mtime=", "size=", where the kind has it; anything else has no effect. */
-static void read_attribute(struct sr_node *n, struct span w) {
+static void read_attribute(struct sr_node *n, struct sr_span w) {
     uint64_t v;
 
     if (w.n > 5 && !memcmp(w.p, "mode=", 5) && n->kind != SR_NODE_SYMLINK) {
-        if (read_number((struct span){w.p + 5, w.n - 5}, 8, false, &v)) {
+        if (sr_lex_number((struct sr_span){w.p + 5, w.n - 5}, 8, false, &v)) {
             n->has_mode = true;
             n->mode = (uint32_t)(v & 07777);
         }
     } else if (w.n > 5 && !memcmp(w.p, "size=", 5) && n->kind == SR_NODE_FILE) {
-        if (read_number((struct span){w.p + 5, w.n - 5}, 10, true, &v)) {
+        if (sr_lex_number((struct sr_span){w.p + 5, w.n - 5}, 10, true, &v)) {
             n->has_size = true;
             n->size = v > SR_SIZE_MAX ? SR_SIZE_MAX : (uint32_t)v;
         }
     } else if (w.n > 6 && !memcmp(w.p, "mtime=", 6)) {
-        if (read_seconds((struct span){w.p + 6, w.n - 6}, &n->mtime))
+        if (sr_lex_seconds((struct sr_span){w.p + 6, w.n - 6}, &n->mtime))
             n->has_mtime = true;
     }
 }
 
-static void read_node(struct parser *p, enum sr_node_kind kind, struct span rest) {
+static void read_node(struct parser *p, enum sr_node_kind kind, struct sr_span rest) {
     struct sr_scenario *s = p->s;
     struct sr_node n = {.kind = kind};
     size_t mark = p->arena->used;
 
     if (kind == SR_NODE_FILE || kind == SR_NODE_FIFO)
         p->content = NULL; /* a line without effect takes its content with it */
-    n.name = peek_string(p, next_word(&rest));
+    n.name = peek_string(p, sr_lex_word(&rest));
     if (s->n_nodes == SR_NODES_MAX || !n.name.p || !clean_name(&n.name) || !n.name.len)
         return;
     for (uint32_t i = 0; i < s->n_nodes; i++)
@@ -323,14 +205,14 @@ static void read_node(struct parser *p, enum sr_node_kind kind, struct span rest
             return;
     take_string(p, n.name);
     if (kind == SR_NODE_SYMLINK) {
-        n.target = peek_string(p, next_word(&rest));
+        n.target = peek_string(p, sr_lex_word(&rest));
         if (!n.target.len) {
             p->arena->used = mark;
             return;
         }
         take_string(p, n.target);
     }
-    for (struct span w; (w = next_word(&rest)).n;)
+    for (struct sr_span w; (w = sr_lex_word(&rest)).n;)
         read_attribute(&n, w);
     size_t target = n.target.p ? sr_text_escaped_size(n.target.p, n.target.len, true) : 0;
     if (!take_text(p, NODE_TEXT + sr_text_escaped_size(n.name.p, n.name.len, true) + target)) {
@@ -344,19 +226,31 @@ static void read_node(struct parser *p, enum sr_node_kind kind, struct span rest
     s->n_nodes++;
 }
 
-static void read_stdio(struct parser *p, int fd, struct span rest) {
-    struct span word = next_word(&rest);
+/* "pace=MS" */
+static uint32_t read_pace(struct sr_span rest) {
+    struct sr_span w = sr_lex_word(&rest);
+    uint64_t ms;
+
+    if (w.n <= 5 || memcmp(w.p, "pace=", 5) != 0 ||
+        !sr_lex_number((struct sr_span){w.p + 5, w.n - 5}, 10, false, &ms))
+        return 0;
+    return ms > SR_PACE_MAX_MS ? SR_PACE_MAX_MS : (uint32_t)ms;
+}
+
+static void read_stdio(struct parser *p, int fd, struct sr_span rest) {
+    struct sr_span word = sr_lex_word(&rest);
     unsigned kind = 0;
 
     if (fd == 0)
         p->content = NULL;
-    while (kind < SR_STDIOS && !is(word, sr_stdio_name((enum sr_stdio)kind)))
+    while (kind < SR_STDIOS && !sr_lex_is(word, sr_stdio_name((enum sr_stdio)kind)))
         kind++;
     if (kind == SR_STDIOS)
         return;
     p->s->stdio[fd] = (enum sr_stdio)kind;
     if (fd != 0)
         return;
+    p->s->pace_ms = kind == SR_STDIO_PTY ? read_pace(rest) : 0;
     p->s->input = (struct sr_content){(uint16_t)p->s->n_segments, 0};
     if (kind == SR_STDIO_FILE || kind == SR_STDIO_PIPE || kind == SR_STDIO_PTY)
         p->content = &p->s->input;
@@ -389,9 +283,9 @@ static bool add_content(struct parser *p, char *text, uint32_t len, uint64_t rep
 }
 
 /* "|TEXT", "+TEXT", "*N|TEXT" or "*N+TEXT" */
-static void read_content(struct parser *p, struct span line) {
+static void read_content(struct parser *p, struct sr_span line) {
     struct sr_scenario *s = p->s;
-    struct span digits = {line.p, 0};
+    struct sr_span digits = {line.p, 0};
     uint64_t repeat = 1;
 
     if (!p->content)
@@ -403,10 +297,10 @@ static void read_content(struct parser *p, struct span line) {
         line.p += digits.n + 1;
         line.n -= digits.n + 1;
         if (!line.n || (*line.p != '|' && *line.p != '+') ||
-            !read_number(digits, 10, false, &repeat))
+            !sr_lex_number(digits, 10, false, &repeat))
             return;
     }
-    struct span text = {line.p + 1, line.n - 1};
+    struct sr_span text = {line.p + 1, line.n - 1};
     bool newline = *line.p == '|';
     char *free_part = p->arena->base + p->arena->used;
 
@@ -416,7 +310,7 @@ static void read_content(struct parser *p, struct span line) {
         last && repeat == 1 && last->repeat == 1 && last->text.p + last->text.len + 1 == free_part;
     char *out = joins ? free_part - 1 : free_part;
     size_t room = p->arena->size - (size_t)(out - p->arena->base);
-    size_t len = room >= 2 ? decode(text, out, room - 2) : SIZE_MAX;
+    size_t len = room >= 2 ? sr_lex_decode(text, out, room - 2) : SIZE_MAX;
     if (len == SIZE_MAX) {
         p->full = true;
     } else {
@@ -430,36 +324,92 @@ static void read_content(struct parser *p, struct span line) {
         *out = 0; /* the end of the piece before, again */
 }
 
-static void read_umask(struct parser *p, struct span rest) {
+/* "tcp:PORT", "udp:PORT" or "unix:NAME"; false: nothing of the kind. The name is taken. */
+static bool read_where(struct parser *p, struct sr_span w, struct sr_peer *peer) {
+    const char *colon = w.n ? memchr(w.p, ':', w.n) : NULL;
+    size_t n = colon ? (size_t)(colon - w.p) : 0;
+    struct sr_span rest = {w.p + n + 1, w.n - n - 1};
+    unsigned net = 0;
+    uint64_t port;
+
+    while (colon && net < SR_NETS && !sr_lex_is((struct sr_span){w.p, n}, sr_net_name(net)))
+        net++;
+    if (!colon || net == SR_NETS)
+        return false;
+    peer->net = (enum sr_net)net;
+    if (net != SR_NET_UNIX) {
+        if (!sr_lex_number(rest, 10, false, &port) || port < 1 || port > 65535)
+            return false;
+        peer->port = (uint32_t)port;
+        return true;
+    }
+    peer->name = peek_string(p, rest);
+    if (!peer->name.p || !clean_name(&peer->name) || !peer->name.len ||
+        peer->name.len > SR_SOCKET_NAME_MAX)
+        return false;
+    take_string(p, peer->name);
+    return true;
+}
+
+static void read_peer(struct parser *p, enum sr_peer_kind kind, struct sr_span text) {
+    struct sr_scenario *s = p->s;
+    struct sr_peer peer = {.kind = kind};
+    size_t mark = p->arena->used;
+
+    if (s->n_peers == SR_PEERS_MAX)
+        return;
+    if (kind == SR_PEER_SERVE) {
+        if (!read_where(p, sr_lex_word(&text), &peer))
+            return;
+        if (text.n) { /* the space between */
+            text.p++;
+            text.n--;
+        }
+    }
+    peer.command = peek_string(p, text);
+    size_t bytes = peer.command.len + 1u + (peer.name.p ? peer.name.len + 1u : 0);
+    size_t name = peer.name.p ? sr_text_escaped_size(peer.name.p, peer.name.len, true) : 0;
+    if (!peer.command.len || p->string_bytes + bytes > SR_STRINGS_MAX ||
+        !take_text(p, NODE_TEXT + name +
+                          sr_text_escaped_size(peer.command.p, peer.command.len, false))) {
+        p->arena->used = mark;
+        return;
+    }
+    p->string_bytes += bytes;
+    take_string(p, peer.command);
+    s->peers[s->n_peers++] = peer;
+}
+
+static void read_umask(struct parser *p, struct sr_span rest) {
     uint64_t v;
 
-    if (read_number(next_word(&rest), 8, false, &v)) {
+    if (sr_lex_number(sr_lex_word(&rest), 8, false, &v)) {
         p->s->has_umask = true;
         p->s->umask = (uint32_t)(v & 0777);
     }
 }
 
-static void read_limit(struct parser *p, struct span rest) {
-    struct span name = next_word(&rest), value = next_word(&rest);
+static void read_limit(struct parser *p, struct sr_span rest) {
+    struct sr_span name = sr_lex_word(&rest), value = sr_lex_word(&rest);
     uint64_t v = UINT64_MAX;
     unsigned i = 0;
 
-    while (i < SR_LIMITS && !is(name, sr_limit_name((enum sr_limit)i)))
+    while (i < SR_LIMITS && !sr_lex_is(name, sr_limit_name((enum sr_limit)i)))
         i++;
-    if (i == SR_LIMITS || (!is(value, "unlimited") && !read_number(value, 10, true, &v)))
+    if (i == SR_LIMITS || (!sr_lex_is(value, "unlimited") && !sr_lex_number(value, 10, true, &v)))
         return;
     p->s->has_limit[i] = true;
     p->s->limit[i] = v < limit_floor[i] ? limit_floor[i] : v;
 }
 
-static void read_signal(struct parser *p, struct span rest) {
+static void read_signal(struct parser *p, struct sr_span rest) {
     struct sr_scenario *s = p->s;
-    struct span name = next_word(&rest), after = next_word(&rest);
+    struct sr_span name = sr_lex_word(&rest), after = sr_lex_word(&rest);
     int signo = sr_signal_number(name.p, name.n);
     uint64_t n;
 
-    if (!signo || s->n_signals == SR_SIGNALS_MAX || !is(after, "after") ||
-        !read_number(next_word(&rest), 10, false, &n))
+    if (!signo || s->n_signals == SR_SIGNALS_MAX || !sr_lex_is(after, "after") ||
+        !sr_lex_number(sr_lex_word(&rest), 10, false, &n))
         return;
     struct sr_signal sig = {signo, n < 1 ? 1 : n > UINT32_MAX ? UINT32_MAX : (uint32_t)n};
     uint32_t at = s->n_signals++;
@@ -468,10 +418,10 @@ static void read_signal(struct parser *p, struct span rest) {
     s->signals[at] = sig;
 }
 
-static void read_time(struct parser *p, struct span rest) {
+static void read_time(struct parser *p, struct sr_span rest) {
     uint64_t v;
 
-    if (read_number(next_word(&rest), 10, false, &v))
+    if (sr_lex_number(sr_lex_word(&rest), 10, false, &v))
         p->s->time_ms = v < 1 ? 1 : v > SR_TIME_MAX_MS ? SR_TIME_MAX_MS : (uint32_t)v;
 }
 
@@ -485,14 +435,18 @@ static void count_held(struct parser *p) {
         p->string_bytes += s->args[i].len + 1u;
     for (uint32_t i = 0; i < s->n_envs; i++)
         p->string_bytes += s->envs[i].len + 1u;
+    for (uint32_t i = 0; i < s->n_peers; i++)
+        p->string_bytes +=
+            s->peers[i].command.len + 1u + (s->peers[i].name.p ? s->peers[i].name.len + 1u : 0);
     for (uint32_t i = 0; i < s->n_nodes; i++)
         p->content_bytes += sr_content_size(s, s->nodes[i].content);
-    p->text_bytes = sr_scenario_print(s, true, NULL, 0) + (size_t)NODE_TEXT * s->n_nodes +
+    p->text_bytes = sr_scenario_print(s, true, NULL, 0) +
+                    (size_t)NODE_TEXT * (s->n_nodes + s->n_peers) +
                     (size_t)REPEAT_TEXT * s->n_segments +
                     sizeof "argv0 \n" * (s->n_args + s->n_envs + (s->argv0.p != NULL));
 }
 
-static void read_line(struct parser *p, struct span line) {
+static void read_line(struct parser *p, struct sr_span line) {
     if (!line.n || *line.p == '#')
         return;
     if (*line.p == '|' || *line.p == '+' || *line.p == '*') {
@@ -500,40 +454,46 @@ static void read_line(struct parser *p, struct span line) {
         return;
     }
     const char *space = memchr(line.p, ' ', line.n);
-    struct span key = {line.p, space ? (size_t)(space - line.p) : line.n};
-    struct span text = {line.p + key.n + (space != NULL), line.n - key.n - (space != NULL)};
+    struct sr_span key = {line.p, space ? (size_t)(space - line.p) : line.n};
+    struct sr_span text = {line.p + key.n + (space != NULL), line.n - key.n - (space != NULL)};
 
-    if (is(key, "arg"))
+    if (sr_lex_is(key, "arg"))
         read_arg(p, text);
-    else if (is(key, "env"))
+    else if (sr_lex_is(key, "env"))
         read_env(p, text);
-    else if (is(key, "file"))
+    else if (sr_lex_is(key, "file"))
         read_node(p, SR_NODE_FILE, text);
-    else if (is(key, "dir"))
+    else if (sr_lex_is(key, "dir"))
         read_node(p, SR_NODE_DIR, text);
-    else if (is(key, "symlink"))
+    else if (sr_lex_is(key, "symlink"))
         read_node(p, SR_NODE_SYMLINK, text);
-    else if (is(key, "fifo"))
+    else if (sr_lex_is(key, "fifo"))
         read_node(p, SR_NODE_FIFO, text);
-    else if (is(key, "stdin"))
+    else if (sr_lex_is(key, "stdin"))
         read_stdio(p, 0, text);
-    else if (is(key, "stdout"))
+    else if (sr_lex_is(key, "stdout"))
         read_stdio(p, 1, text);
-    else if (is(key, "stderr"))
+    else if (sr_lex_is(key, "stderr"))
         read_stdio(p, 2, text);
-    else if (is(key, "argv0"))
+    else if (sr_lex_is(key, "argv0"))
         read_argv0(p, text);
-    else if (is(key, "cwd"))
+    else if (sr_lex_is(key, "cwd"))
         read_cwd(p, text);
-    else if (is(key, "umask"))
+    else if (sr_lex_is(key, "umask"))
         read_umask(p, text);
-    else if (is(key, "limit"))
+    else if (sr_lex_is(key, "limit"))
         read_limit(p, text);
-    else if (is(key, "signal"))
+    else if (sr_lex_is(key, "signal"))
         read_signal(p, text);
-    else if (is(key, "time"))
+    else if (sr_lex_is(key, "before"))
+        read_peer(p, SR_PEER_BEFORE, text);
+    else if (sr_lex_is(key, "client"))
+        read_peer(p, SR_PEER_CLIENT, text);
+    else if (sr_lex_is(key, "serve"))
+        read_peer(p, SR_PEER_SERVE, text);
+    else if (sr_lex_is(key, "time"))
         read_time(p, text);
-    else if (is(key, "reset")) {
+    else if (sr_lex_is(key, "reset")) {
         sr_scenario_init(p->s);
         p->content = NULL;
         count_held(p);
@@ -543,13 +503,13 @@ static void read_line(struct parser *p, struct span line) {
 void sr_scenario_parse(struct sr_scenario *s, struct sr_arena *arena, const void *text,
                        size_t len) {
     struct parser p = {.s = s, .arena = arena};
-    struct span rest = {text, len < SR_TEXT_MAX ? len : SR_TEXT_MAX};
+    struct sr_span rest = {text, len < SR_TEXT_MAX ? len : SR_TEXT_MAX};
 
     count_held(&p);
     while (rest.n && !p.full) {
         const char *newline = memchr(rest.p, '\n', rest.n);
         size_t n = newline ? (size_t)(newline - rest.p) : rest.n;
-        read_line(&p, (struct span){rest.p, n});
+        read_line(&p, (struct sr_span){rest.p, n});
         n += newline != NULL;
         rest.p += n;
         rest.n -= n;

@@ -165,6 +165,21 @@ static void put_node(struct sink *k, const struct sr_scenario *s, const struct s
     put_content(k, s, n->content);
 }
 
+static void put_peer(struct sink *k, const struct sr_peer *p) {
+    put_str(k, sr_peer_kind_name(p->kind));
+    put(k, " ", 1);
+    if (p->kind == SR_PEER_SERVE) {
+        put_str(k, sr_net_name(p->net));
+        put(k, ":", 1);
+        if (p->net == SR_NET_UNIX)
+            put_escaped(k, p->name.p, p->name.len, true);
+        else
+            put_number(k, p->port, 10);
+        put(k, " ", 1);
+    }
+    put_line(k, "", p->command, false);
+}
+
 static void put_limits_and_signals(struct sink *k, const struct sr_scenario *s) {
     for (unsigned i = 0; i < SR_LIMITS; i++) {
         if (!s->has_limit[i])
@@ -206,7 +221,13 @@ size_t sr_scenario_print(const struct sr_scenario *s, bool complete, char *buf, 
         put_line(&k, "arg ", s->args[i], false);
     for (uint32_t i = 0; i < s->n_envs; i++)
         put_line(&k, "env ", s->envs[i], false);
-    put_stdio(&k, "stdin ", s->stdio[0], SR_STDIO_NULL);
+    if (s->pace_ms) {
+        put_str(&k, "stdin pty pace=");
+        put_number(&k, s->pace_ms, 10);
+        put(&k, "\n", 1);
+    } else {
+        put_stdio(&k, "stdin ", s->stdio[0], SR_STDIO_NULL);
+    }
     put_content(&k, s, s->input);
     put_stdio(&k, "stdout ", s->stdio[1], SR_STDIO_PIPE);
     put_stdio(&k, "stderr ", s->stdio[2], SR_STDIO_PIPE);
@@ -219,6 +240,8 @@ size_t sr_scenario_print(const struct sr_scenario *s, bool complete, char *buf, 
     }
     for (uint32_t i = 0; i < s->n_nodes; i++)
         put_node(&k, s, &s->nodes[i]);
+    for (uint32_t i = 0; i < s->n_peers; i++)
+        put_peer(&k, &s->peers[i]);
     put_limits_and_signals(&k, s);
     if (s->time_ms != SR_TIME_DEFAULT_MS) {
         put_str(&k, "time ");
@@ -295,6 +318,11 @@ static bool equal_node(const struct sr_scenario *a, const struct sr_node *x,
            equal_content(a, x->content, b, y->content);
 }
 
+static bool equal_peer(const struct sr_peer *x, const struct sr_peer *y) {
+    return x->kind == y->kind && x->net == y->net && x->port == y->port &&
+           equal_str(x->name, y->name) && equal_str(x->command, y->command);
+}
+
 static bool equal_strs(const struct sr_str *a, const struct sr_str *b, uint32_t n) {
     for (uint32_t i = 0; i < n; i++)
         if (!equal_str(a[i], b[i]))
@@ -304,7 +332,8 @@ static bool equal_strs(const struct sr_str *a, const struct sr_str *b, uint32_t 
 
 bool sr_scenario_equal(const struct sr_scenario *a, const struct sr_scenario *b) {
     if (a->n_args != b->n_args || a->n_envs != b->n_envs || a->n_nodes != b->n_nodes ||
-        a->n_signals != b->n_signals || a->umask != b->umask || a->time_ms != b->time_ms ||
+        a->n_signals != b->n_signals || a->n_peers != b->n_peers || a->pace_ms != b->pace_ms ||
+        a->umask != b->umask || a->time_ms != b->time_ms ||
         memcmp(a->stdio, b->stdio, sizeof a->stdio) != 0)
         return false;
     if (!equal_str(a->argv0, b->argv0) || !equal_str(a->cwd, b->cwd) ||
@@ -313,6 +342,9 @@ bool sr_scenario_equal(const struct sr_scenario *a, const struct sr_scenario *b)
         return false;
     for (uint32_t i = 0; i < a->n_nodes; i++)
         if (!equal_node(a, &a->nodes[i], b, &b->nodes[i]))
+            return false;
+    for (uint32_t i = 0; i < a->n_peers; i++)
+        if (!equal_peer(&a->peers[i], &b->peers[i]))
             return false;
     for (unsigned i = 0; i < SR_LIMITS; i++)
         if (a->has_limit[i] != b->has_limit[i] || (a->has_limit[i] && a->limit[i] != b->limit[i]))

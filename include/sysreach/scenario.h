@@ -14,11 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sysreach/depth.h"
+
 #define SR_ARGS_MAX        128 /* besides argv[0] */
 #define SR_ENVS_MAX        64
 #define SR_NODES_MAX       256 /* files, directories, symlinks, fifos */
 #define SR_SEGMENTS_MAX    256 /* pieces of content */
 #define SR_SIGNALS_MAX     16
+#define SR_PEERS_MAX       16          /* before, client and serve lines together */
+#define SR_SOCKET_NAME_MAX 90          /* bytes; unix(7) leaves 107 for the whole path */
+#define SR_PACE_MAX_MS     1000
+#define SR_INET_PORT       22          /* where `stdin inet` listens */
 #define SR_CONTENT_MAX     (4u << 20)  /* bytes written to files and stdin together */
 #define SR_SIZE_MAX        (16u << 20) /* size= of one file (a hole, if beyond its content) */
 #define SR_STRINGS_MAX     (96u << 10) /* bytes of argv and environment together */
@@ -37,6 +43,7 @@ enum sr_stdio {                /* what stands at a standard descriptor */
                                 */
                 SR_STDIO_CLOSED, /* no descriptor */
                 SR_STDIO_FULL,   /* /dev/full: writes fail with ENOSPC */
+                SR_STDIO_INET,   /* a TCP connection accepted on SR_INET_PORT, as inetd gives it */
                 SR_STDIOS
 };
 
@@ -89,6 +96,27 @@ struct sr_signal {
     uint32_t after; /* sent when the program's first process makes its after-th call since main */
 };
 
+/* What else runs beside the program; commands are for /bin/sh -c, in the scenario's environment and
+ * working directory. They belong to the run: recorded, and ended with it. */
+enum sr_peer_kind {
+    SR_PEER_BEFORE, /* runs to its end before the program begins */
+    SR_PEER_CLIENT, /* starts as soon as there is somebody to reach (tracer/peers.h); when the last
+                       one has ended, a server that still waits gets SIGTERM */
+    SR_PEER_SERVE,  /* starts at each connection (udp: at the first packet), which it gets as
+                       standard input and output */
+    SR_PEER_KINDS
+};
+
+enum sr_net { SR_NET_TCP, SR_NET_UDP, SR_NET_UNIX, SR_NETS };
+
+struct sr_peer {
+    enum sr_peer_kind kind;
+    enum sr_net net;    /* serve only */
+    uint32_t port;      /* serve tcp and udp: 1 to 65535, on loopback (IPv4 and IPv6) */
+    struct sr_str name; /* serve unix: as a node's name; p is NULL elsewhere */
+    struct sr_str command;
+};
+
 struct sr_scenario {
     struct sr_str argv0; /* p is NULL: the program's own path */
     uint32_t n_args, n_envs, n_nodes, n_segments, n_signals;
@@ -97,6 +125,10 @@ struct sr_scenario {
     struct sr_node nodes[SR_NODES_MAX];
     struct sr_segment segments[SR_SEGMENTS_MAX];
     struct sr_signal signals[SR_SIGNALS_MAX]; /* sorted by after, stable */
+    uint32_t n_peers;
+    struct sr_peer peers[SR_PEERS_MAX]; /* in the text's order */
+    uint32_t pace_ms; /* stdin pty: 0: typed at once; else each line waits until the terminal has
+                         been quiet for so long */
     enum sr_stdio stdio[3];                   /* default null, pipe, pipe */
     struct sr_content input;                  /* stdin's content */
     struct sr_str cwd; /* p is NULL: the top of the tree; else as a node's name */
@@ -133,6 +165,9 @@ size_t sr_scenario_print(const struct sr_scenario *s, bool complete, char *buf, 
 /* Same meaning; pointers and arenas do not matter. */
 bool sr_scenario_equal(const struct sr_scenario *a, const struct sr_scenario *b);
 
+/* Words are strings; n may be 0, then SR_DEPTH_SESSION does not occur. */
+enum sr_depth sr_scenario_depth(const struct sr_scenario *s, const char *const *words, size_t n);
+
 /* Bytes that a content comes to. */
 uint64_t sr_content_size(const struct sr_scenario *s, struct sr_content c);
 
@@ -140,6 +175,8 @@ uint64_t sr_content_size(const struct sr_scenario *s, struct sr_content c);
 const char *sr_stdio_name(enum sr_stdio k);
 const char *sr_node_kind_name(enum sr_node_kind k);
 const char *sr_limit_name(enum sr_limit l);
+const char *sr_peer_kind_name(enum sr_peer_kind k);
+const char *sr_net_name(enum sr_net n);
 
 /* "INT" for 2, "RTMIN+3" for the real-time ones; NULL for no signal. Number for a name (with or
  * without SIG, or decimal), 0 for no signal. Written into a static table, no locale. */

@@ -14,15 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sysreach/depth.h"
 #include "sysreach/set.h"
 
 #define SR_UNION_MAGIC   "sysreach-union"
-#define SR_UNION_VERSION 1
+#define SR_UNION_VERSION 2
 #define SR_IMAGES_MAX    256
 #define SR_OBJECTS_MAX   1024
 #define SR_INSTANCES_MAX 64
 #define SR_SITES_MAX     16384 /* also the number of map entries that AFL++ sees for call sites */
 #define SR_PATH_BYTES    504
+#define SR_ROLES_MAX     64
+#define SR_ROLE_BYTES    40
 
 enum sr_slot { SR_SLOT_FREE, SR_SLOT_CLAIMED, SR_SLOT_USED };
 
@@ -33,6 +36,18 @@ struct sr_union_image {
     char path[SR_PATH_BYTES]; /* as the program's own mount namespace names it; cut if longer */
     struct sr_set calls;      /* made by inputs (a trace: by the command), after start-up */
     struct sr_set startup;    /* made by a plain exec before main */
+    struct sr_set attempted;  /* part of calls: the program's own seccomp filter refused it at least
+                                 once */
+};
+
+/* What processes of one image do that play the same part (a server's listener, its session child):
+ * told apart by the target's rules when a run is over. */
+struct sr_union_role {
+    uint32_t state;
+    uint32_t image;           /* slot */
+    char name[SR_ROLE_BYTES]; /* empty: what no rule names */
+    uint64_t processes;       /* seen so far */
+    struct sr_set calls, attempted;
 };
 
 /* An ELF object that was mapped executable. */
@@ -55,7 +70,9 @@ struct sr_union_instance {
     uint64_t cut;         /* inputs ended by too many processes or by afl-fuzz */
     uint64_t restarts;    /* times that a forkserver began on this slot */
     uint64_t unwitnessed; /* discoveries whose evidence could not be written */
-    uint64_t reserved[17];
+    uint64_t depth_inputs[SR_DEPTHS]; /* finished ones, by depth */
+    uint64_t depth_us[SR_DEPTHS];     /* what they took, microseconds of wall time */
+    uint64_t reserved[11];
 };
 
 struct sr_union {
@@ -64,11 +81,13 @@ struct sr_union {
     uint32_t bytes;      /* of the whole file */
     uint64_t sites_lost; /* call sites for which no slot was left */
     uint64_t names_lost; /* images and objects for which no slot was left */
-    uint64_t reserved[11];
+    uint64_t roles_cut;  /* runs with more processes than can be told apart */
+    uint64_t reserved[10];
     uint64_t sites[SR_SITES_MAX]; /* hash of (image, call, callers), 0 is free */
     struct sr_union_instance instances[SR_INSTANCES_MAX];
     struct sr_union_image images[SR_IMAGES_MAX];
     struct sr_union_object objects[SR_OBJECTS_MAX];
+    struct sr_union_role roles[SR_ROLES_MAX];
 };
 
 /*
@@ -95,11 +114,19 @@ bool sr_union_object(struct sr_union *u, unsigned image, const char *path);
 int sr_union_site(struct sr_union *u, uint64_t hash, bool *is_new);
 unsigned sr_union_site_count(const struct sr_union *u);
 
+/* Slot of a role, claimed if new. -ENOSPC: none left (counted in names_lost). */
+int sr_union_role(struct sr_union *u, unsigned image, const char *name);
+/* Name of a used role slot; NULL where it is not in use. */
+const char *sr_union_role_name(const struct sr_union *u, unsigned slot);
+
 /* Path of a used image or object slot, never unterminated; NULL where the slot is not in use. */
 const char *sr_union_image_path(const struct sr_union *u, unsigned slot);
 const char *sr_union_object_path(const struct sr_union *u, unsigned slot);
 
-/* into |= from: images by path, calls, start-up, objects. Sites and counters are not merged. */
+/* into |= from: images by path, calls, start-up, attempted, roles, objects. Sites and counters are
+ * not merged; of a role's processes the larger number stands. */
 void sr_union_merge(struct sr_union *into, const struct sr_union *from);
+/* The same of attempted calls and roles alone. */
+void sr_union_merge_parts(struct sr_union *into, const struct sr_union *from);
 
 #endif

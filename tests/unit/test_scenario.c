@@ -171,6 +171,61 @@ static void test_scalars(void **state) {
     assert_prints("arg x\nenv A=1\nfile f\n|x\nreset\n|y\narg z\n", "arg z\n");
 }
 
+static void test_peers(void **state) {
+    (void)state;
+    struct sr_scenario *s = read_text("before one two\nserve tcp:22 printf 'x\\r\\n'; cat\n"
+                                      "serve udp:053 dns\nclient c\nserve unix:./a//b.sock  x\n");
+    assert_int_equal(s->n_peers, 5);
+    assert_int_equal(s->peers[0].kind, SR_PEER_BEFORE);
+    assert_str(s->peers[0].command, "one two");
+    assert_int_equal(s->peers[1].kind, SR_PEER_SERVE);
+    assert_int_equal(s->peers[1].net, SR_NET_TCP);
+    assert_int_equal(s->peers[1].port, 22);
+    assert_str(s->peers[1].command, "printf 'x\r\n'; cat");
+    assert_int_equal(s->peers[2].net, SR_NET_UDP);
+    assert_int_equal(s->peers[2].port, 53);
+    assert_int_equal(s->peers[3].kind, SR_PEER_CLIENT);
+    assert_str(s->peers[4].name, "a/b.sock");
+    assert_str(s->peers[4].command, " x");
+    /* content still belongs to the file before, and a NUL ends a command */
+    assert_prints("file a\nclient x\\x00y\n|in a\n", "file a\n|in a\nclient x\n");
+    assert_prints("serve unix:a\\x20b y\n", "serve unix:a\\x20b y\n");
+    /* what is none has no effect */
+    assert_prints("client\nclient \nbefore \nserve\nserve tcp:22\nserve tcp:22 \nserve tcp:0 x\n"
+                  "serve tcp:65536 x\nserve tcp: x\nserve sctp:1 x\nserve unix: x\nserve 22 x\n"
+                  "serve unix:.. x\n",
+                  "");
+    for (size_t i = 0; i < 2 * SR_PEERS_MAX; i++)
+        memcpy(big + 9 * i, "client x\n", 9);
+    assert_int_equal(read_bytes(&held[0], big, 9 * 2 * SR_PEERS_MAX)->n_peers, SR_PEERS_MAX);
+    assert_stable(big, 9 * 2 * SR_PEERS_MAX);
+}
+
+static void test_pace(void **state) {
+    (void)state;
+    assert_prints("stdin pty pace=30\n|a\n", "stdin pty pace=30\n|a\n");
+    assert_prints("stdin pty pace=99999\n", "stdin pty pace=1000\n");
+    assert_prints("stdin pty pace=0\n", "stdin pty\n");
+    assert_prints("stdin pty pace=x\n", "stdin pty\n");
+    assert_prints("stdin pipe pace=3\n|a\n", "stdin pipe\n|a\n");
+    assert_prints("stdin pty pace=3\nstdin file\n", "stdin file\n");
+    assert_prints("stdin inet\n|no content\nstdout inet\n", "stdin inet\nstdout inet\n");
+}
+
+static void test_depth(void **state) {
+    static const char *const words[] = {"sshd", "other"};
+    (void)state;
+    assert_int_equal(sr_scenario_depth(read_text("arg x\n"), words, 2), SR_DEPTH_ALONE);
+    assert_int_equal(sr_scenario_depth(read_text("arg -oProxyCommand=sshd -i\n"), words, 2),
+                     SR_DEPTH_SESSION);
+    assert_int_equal(sr_scenario_depth(read_text("serve tcp:1 cat\n"), words, 2), SR_DEPTH_LINK);
+    assert_int_equal(sr_scenario_depth(read_text("stdin inet\n"), words, 2), SR_DEPTH_LINK);
+    assert_int_equal(sr_scenario_depth(read_text("client /bin/other\n"), words, 2),
+                     SR_DEPTH_SESSION);
+    assert_int_equal(sr_scenario_depth(read_text("client /bin/other\n"), NULL, 0), SR_DEPTH_LINK);
+    assert_string_equal(sr_depth_name(SR_DEPTH_LINK), "link");
+}
+
 static void test_names(void **state) {
     (void)state;
     for (int i = 1; i <= 64; i++) {
@@ -255,6 +310,19 @@ static void test_equal(void **state) {
         "file x\n|a\n|b",
         "file x\n*2|a",
         "file y",
+        "before a",
+        "client a",
+        "client b",
+        "before a\nclient a",
+        "client a\nbefore a",
+        "serve tcp:1 a",
+        "serve tcp:2 a",
+        "serve udp:1 a",
+        "serve unix:x a",
+        "serve unix:y a",
+        "stdin inet",
+        "stdin pty pace=1",
+        "stdin pty pace=2",
     };
     size_t n = sizeof different / sizeof *different;
 
@@ -388,7 +456,8 @@ static void test_mutated_is_stable(void **state) {
         "arg -u\narg a b\nenv LC_ALL=C.UTF-8\nstdin pipe\n|typed\n+x\\x00y\nstdout pty\ncwd d/e\n"
         "umask 77\nfile a mode=600 mtime=-7 size=12\n|one\n*3|two\n+end\nsymlink l a/b\nfifo "
         "p\n|q\n"
-        "limit as 64M\nsignal INT after 3\ntime 900\n";
+        "limit as 64M\nsignal INT after 3\nbefore a b\nserve tcp:22 c\\n d\nserve unix:e/f g\n"
+        "client h\nstdin pty pace=20\n|typed\ntime 900\n";
     for (int i = 0; i < 60000; i++) {
         size_t n = sizeof good - 1;
         memcpy(big, good, n);
@@ -447,6 +516,9 @@ static void test_large_is_quick(void **state) {
                                         "env A=1\nstdin pty\n|\n|",
                                         "limit as 1\n",
                                         "signal 1 after 9\n",
+                                        "before a\n",
+                                        "serve unix:a/b c\n",
+                                        "serve udp:1 ",
                                         "*9+x\n",
                                         "*",
                                         "\\x00"};
@@ -482,6 +554,9 @@ int main(void) {
         cmocka_unit_test(test_content),
         cmocka_unit_test(test_nodes),
         cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_pace),
+        cmocka_unit_test(test_depth),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_on_top),
         cmocka_unit_test(test_equal),
