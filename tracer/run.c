@@ -2,6 +2,7 @@
  * One run, see run.h.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <linux/sched.h>
 #include <signal.h>
@@ -11,18 +12,28 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "filter.h"
+#include "privs.h"
 #include "run.h"
 #include "sys.h"
+#include "tracees.h"
 
 #define TICK_US 10000
 /* While somebody may wait for us: to feed a fifo, or for room in a terminal (some 4 KiB). */
 #define QUICK_TICK_US 1000
 
-int64_t sr_clock_ms(int clock) {
+/* A peer's number for the recorder; 0 is the program. */
+#define PEER_NUMBER(kind) ((kind) + 1)
+
+static int64_t clock_us(int clock) {
     struct timespec t = {0, 0};
 
     sr_sys(SYS_clock_gettime, clock, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t sr_clock_ms(int clock) {
+    return clock_us(clock) / 1000;
 }
 
 static int on_image(void *ctx, const char *path) {
@@ -73,13 +84,28 @@ static void on_call(void *ctx, const struct sr_stop *stop) {
     }
     if (run->owner.any)
         run->owner.any(run->owner.ctx, stop);
+    sr_roles_call(run->roles, stop);
+    if (run->scenario.n_peers)
+        sr_peers_on_call(run, stop);
     if (stop->first && run->counting && run->next_signal < run->scenario.n_signals)
         send_signals(run);
 }
 
-static void on_exec(void *ctx, pid_t pid) {
+static void on_refused(void *ctx, const struct sr_stop *stop) {
     struct sr_run *run = ctx;
 
+    sr_set_add(&run->u->images[stop->image].attempted, stop->call);
+    sr_roles_refused(run->roles, stop);
+}
+
+static void on_fork(void *ctx, pid_t parent, pid_t pid) {
+    sr_roles_fork(((struct sr_run *)ctx)->roles, parent, pid);
+}
+
+static void on_exec(void *ctx, pid_t pid, int image) {
+    struct sr_run *run = ctx;
+
+    sr_roles_exec(run->roles, pid, image);
     if (run->owner.exec)
         run->owner.exec(run->owner.ctx, pid);
 }
@@ -90,6 +116,22 @@ static bool on_trap(void *ctx, pid_t tid) {
     return run->owner.trap && run->owner.trap(run->owner.ctx, tid);
 }
 
+/* What `before` started and left behind has nobody to serve once all others have gone. */
+static void on_exit(void *ctx, pid_t pid) {
+    struct sr_run *run = ctx;
+    const unsigned others = ~(1u << PEER_NUMBER(SR_PEER_BEFORE));
+
+    if (run->scenario.n_peers)
+        sr_peers_on_exit(run, pid);
+    if (run->recorder.ended && !run->recorder.killing && !sr_peers_busy(run) &&
+        !sr_recorder_has(&run->recorder, others))
+        sr_recorder_kill(&run->recorder);
+}
+
+static bool is_over(const struct sr_run *run) {
+    return (run->recorder.ended || run->peers.told_end) && !sr_peers_busy(run);
+}
+
 static void on_tick(void *ctx) {
     struct sr_run *run = ctx;
     int64_t now = sr_clock_ms(CLOCK_MONOTONIC);
@@ -97,9 +139,10 @@ static void on_tick(void *ctx) {
     sr_stage_serve(&run->stage, &run->scenario);
     if (run->recorder.killing)
         return;
-    if (run->recorder.ended && !run->ended_ms)
+    sr_peers_serve(run);
+    if (is_over(run) && !run->ended_ms)
         run->ended_ms = now;
-    if (run->recorder.ended && now - run->ended_ms >= run->grace_ms) {
+    if (is_over(run) && now - run->ended_ms >= run->grace_ms) {
         run->result->flags |= SR_INPUT_LEFTOVER;
         sr_recorder_kill(&run->recorder);
     } else if (now - run->began_ms >= run->scenario.time_ms) {
@@ -111,9 +154,12 @@ static void on_tick(void *ctx) {
 static const struct sr_recorder_ops ops = {
     .image = on_image,
     .call = on_call,
+    .refused = on_refused,
+    .fork = on_fork,
     .object = on_object,
     .exec = on_exec,
     .trap = on_trap,
+    .exit = on_exit,
     .tick = on_tick,
 };
 
@@ -135,6 +181,10 @@ int sr_run_init(struct sr_run *run, struct sr_union *u, const char *root) {
         return err;
     run->recorder.live_max = SR_RUN_PROCESSES_MAX;
     run->recorder.guard = true;
+    sr_peers_init(&run->peers);
+    run->roles = sr_roles_new();
+    if (!run->roles)
+        return -ENOMEM;
     return sr_stage_init(&run->stage, root);
 }
 
@@ -189,7 +239,7 @@ int sr_run_start_clock(void (*restorer)(void)) {
 }
 
 static void set_tick(struct sr_run *run) {
-    bool waits = run->stage.pty >= 0;
+    bool waits = run->stage.pty >= 0 || sr_peers_listen(run);
     long us;
 
     for (uint32_t i = 0; i < run->stage.n_feeds; i++)
@@ -208,7 +258,8 @@ static void begin_record(struct sr_run *run) {
     rec->magic = SR_INPUT_MAGIC;
     run->counted = run->next_signal = 0;
     run->signalled = false;
-    run->began_ms = sr_clock_ms(CLOCK_MONOTONIC);
+    run->began_us = clock_us(CLOCK_MONOTONIC);
+    run->began_ms = run->began_us / 1000;
     run->ended_ms = 0;
 }
 
@@ -233,14 +284,97 @@ static long raw_fork(void) {
     return pid;
 }
 
-static void become(struct sr_run *run) {
-    while (!__atomic_load_n(run->release, __ATOMIC_ACQUIRE))
-        sr_sys(SYS_futex, run->release, FUTEX_WAIT, 0, 0);
+/* Child: waits until the parent follows it. */
+static void wait_for_release(struct sr_run *run) {
+    for (int now; (now = __atomic_load_n(run->release, __ATOMIC_ACQUIRE)) - run->ticket < 0;)
+        sr_sys(SYS_futex, run->release, FUTEX_WAIT, now, 0);
     sr_sys(SYS_munmap, run->release, 4096);
     sr_sys(SYS_rt_sigaction, SIGALRM, &own_alarm, 0, 8);
     sr_sys(SYS_rt_sigaction, SIGPIPE, &own_pipe, 0, 8);
+}
+
+/* Last in a child: what only the harness may do it may not from here on. */
+static void leave_harness(struct sr_run *run) {
+    if (sr_privs_drop(run->keep_caps))
+        sr_sys(SYS_exit_group, 125);
+}
+
+static void become(struct sr_run *run) {
+    wait_for_release(run);
     if (sr_stage_enter(&run->stage, &run->scenario))
         sr_sys(SYS_exit_group, 125);
+    leave_harness(run);
+}
+
+static _Noreturn void become_peer(struct sr_run *run, const struct sr_peer *peer, int stdio) {
+    const struct sr_scenario *s = &run->scenario;
+    char shell[] = "/bin/sh", option[] = "-c";
+    char *argv[] = {shell, option, peer->command.p, NULL}, *envp[SR_ENVS_MAX + 1];
+
+    for (uint32_t i = 0; i < s->n_envs; i++)
+        envp[i] = s->envs[i].p;
+    envp[s->n_envs] = NULL;
+    wait_for_release(run);
+    if (!sr_stage_enter_peer(&run->stage, s, stdio)) {
+        leave_harness(run);
+        if (run->record && run->own_filters && sr_filter_install(0, 0))
+            sr_sys(SYS_exit_group, 125);
+        sr_sys(SYS_execve, shell, argv, envp);
+    }
+    for (;;)
+        sr_sys(SYS_exit_group, 126);
+}
+
+/* Parent: follows the child that waits (peer: 0 for the program) and lets it go. */
+static long release(struct sr_run *run, long pid, uint8_t peer) {
+    int err = 0;
+
+    if (run->record)
+        err = peer ? sr_recorder_join(&run->recorder, (pid_t)pid, peer)
+                   : sr_recorder_seize(&run->recorder, (pid_t)pid, 0, true);
+    if (err) {
+        sr_sys(SYS_kill, pid, SIGKILL);
+        sr_sys(SYS_wait4, pid, 0, __WALL, 0);
+        return err;
+    }
+    /* Others may still be on their way to look. */
+    __atomic_store_n(run->release, run->ticket, __ATOMIC_RELEASE);
+    sr_sys(SYS_futex, run->release, FUTEX_WAKE, INT_MAX);
+    return pid;
+}
+
+pid_t sr_run_fork_peer(struct sr_run *run, const struct sr_peer *peer, int stdio) {
+    long pid;
+
+    run->ticket++;
+    pid = raw_fork();
+    if (pid == 0)
+        become_peer(run, peer, stdio);
+    return (pid_t)(pid < 0 ? pid : release(run, pid, (uint8_t)PEER_NUMBER(peer->kind)));
+}
+
+int sr_run_function(struct sr_run *run, void (*fn)(void *ctx), void *ctx) {
+    const struct sr_run_owner owner = run->owner;
+    long pid;
+
+    begin_record(run);
+    sr_recorder_reset(&run->recorder);
+    run->ticket++;
+    pid = raw_fork();
+    if (pid == 0) {
+        wait_for_release(run);
+        fn(ctx);
+        for (;;)
+            sr_sys(SYS_exit_group, 0);
+    }
+    if (pid > 0)
+        pid = release(run, pid, 0);
+    if (pid < 0)
+        return (int)pid;
+    run->owner = (struct sr_run_owner){.ctx = NULL};
+    sr_recorder_wait(&run->recorder);
+    run->owner = owner;
+    return run->recorder.status ? -ECHILD : 0;
 }
 
 pid_t sr_run_fork(struct sr_run *run) {
@@ -254,41 +388,46 @@ pid_t sr_run_fork(struct sr_run *run) {
         sr_stage_close(&run->stage);
         return err;
     }
+    sr_peers_open(run);
     set_tick(run);
-    __atomic_store_n(run->release, 0, __ATOMIC_RELEASE);
+    sr_peers_before(run);
+    run->ticket++;
     pid = raw_fork();
     if (pid == 0) {
         become(run);
         return 0;
     }
-    if (pid > 0 && run->record) {
-        err = sr_recorder_seize(&run->recorder, (pid_t)pid, 0, true);
-        if (err) {
-            sr_sys(SYS_kill, pid, SIGKILL);
-            sr_sys(SYS_wait4, pid, 0, __WALL, 0);
-            pid = err;
-        }
+    if (pid > 0) {
+        sr_roles_begin(run->roles, (pid_t)pid);
+        pid = release(run, pid, 0);
     }
     if (pid < 0) {
+        sr_recorder_kill(&run->recorder);
+        sr_recorder_wait(&run->recorder);
+        sr_peers_close(run);
         sr_stage_close(&run->stage);
         return (pid_t)pid;
     }
-    __atomic_store_n(run->release, 1, __ATOMIC_RELEASE);
-    sr_sys(SYS_futex, run->release, FUTEX_WAKE, 1);
+    sr_peers_begin(run);
     return (pid_t)pid;
 }
 
-/* The same without a recorder: only the time limit counts. */
-static void wait_plainly(struct sr_run *run, pid_t pid) {
+/* Without a recorder: only the time limit counts. Peers that end meanwhile are taken in. */
+void sr_run_wait_plainly(struct sr_run *run, pid_t pid) {
+    int status = 0;
     long got;
 
-    while ((got = sr_sys(SYS_wait4, pid, &run->recorder.status, __WALL, 0)) != pid) {
-        if (got != -EINTR)
+    while ((got = sr_sys(SYS_wait4, -1, &status, __WALL, 0)) != pid) {
+        if (got > 0)
+            sr_peers_on_exit(run, (pid_t)got);
+        if (got != -EINTR && got < 0)
             return;
         sr_stage_serve(&run->stage, &run->scenario);
+        sr_peers_serve(run);
         if (sr_clock_ms(CLOCK_MONOTONIC) - run->began_ms >= run->scenario.time_ms)
             sr_sys(SYS_kill, pid, SIGKILL);
     }
+    run->recorder.status = status;
 }
 
 void sr_run_finish(struct sr_run *run, pid_t pid) {
@@ -297,7 +436,8 @@ void sr_run_finish(struct sr_run *run, pid_t pid) {
     if (run->record)
         sr_recorder_wait(&run->recorder);
     else
-        wait_plainly(run, pid);
+        sr_run_wait_plainly(run, pid);
+    sr_roles_finish(run->roles, run->u);
     rec->status = run->recorder.status;
     /* Calls of a process whose image could not be named are in no set. */
     if (run->recorder.overflow || run->recorder.lost)
@@ -305,5 +445,7 @@ void sr_run_finish(struct sr_run *run, pid_t pid) {
     if (run->recorder.denied)
         rec->flags |= SR_INPUT_DENIED;
     rec->bytes = (uint32_t)sr_input_record_bytes(rec->n_images);
+    sr_peers_close(run);
     sr_stage_close(&run->stage);
+    run->took_us = (uint64_t)(clock_us(CLOCK_MONOTONIC) - run->began_us);
 }

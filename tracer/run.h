@@ -9,7 +9,9 @@
 
 #include <stdbool.h>
 
+#include "peers.h"
 #include "recorder.h"
+#include "roles.h"
 #include "stage.h"
 #include "sysreach/inputlog.h"
 #include "sysreach/union.h"
@@ -30,17 +32,23 @@ struct sr_run {
     struct sr_run_owner owner;
     struct sr_union *u; /* images and objects get their names there */
     struct sr_stage stage;
+    struct sr_peers peers;
+    struct sr_roles *roles; /* rules are the owner's to add */
     struct sr_recorder recorder;
     struct sr_scenario scenario;
     struct sr_arena arena;
     unsigned grace_ms;
-    bool record;   /* false: only run it (to measure what recording costs) */
-    bool counting; /* calls of the first process count for the scenario's signals */
+    uint64_t keep_caps; /* capabilities that the program may have; see sr_privs_drop */
+    bool record;        /* false: only run it (to measure what recording costs) */
+    bool own_filters; /* this process has no filter that children inherit: each peer gets its own */
+    bool counting;    /* calls of the first process count for the scenario's signals */
     uint32_t counted, next_signal;
     bool signalled; /* the scenario sent one */
-    int64_t began_ms, ended_ms;
+    int64_t began_us, began_ms, ended_ms;
+    uint64_t took_us;               /* the last run, from its begin to its end */
     long tick_us;                   /* how often the clock ticks now */
-    int *release;                   /* the child waits on it */
+    int ticket;                     /* of the child forked last */
+    int *release;                   /* each child waits until its ticket is there */
     int16_t place[SR_IMAGES_MAX];   /* image slot -> index in result->images, -1: none yet */
     struct sr_input_record *result; /* of the last run */
 };
@@ -60,8 +68,18 @@ int sr_run_start_clock(void (*restorer)(void));
  */
 pid_t sr_run_fork(struct sr_run *run);
 
+/*
+ * Follows a function in a child of its own; it installs its filter itself. Afterwards result holds
+ * what it made. 0 or a negative errno; -ECHILD: it did not come to its end.
+ */
+int sr_run_function(struct sr_run *run, void (*fn)(void *ctx), void *ctx);
+
 /* Parent: follows it to the end and cleans up. Afterwards result holds what it made. */
 void sr_run_finish(struct sr_run *run, pid_t pid);
+
+/* Parent, where nothing is recorded: until that process has ended, feeding and serving meanwhile.
+ */
+void sr_run_wait_plainly(struct sr_run *run, pid_t pid);
 
 int64_t sr_clock_ms(int clock);
 

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "run.h"
 #include "stage.h"
 #include "sys.h"
 
@@ -14,6 +16,8 @@
 #define DRAIN_MAX  (8 << 20) /* read at most this much in one go: a program may write for ever */
 #define PIPE_BYTES (1 << 20)
 #define VEOF_CHAR  4
+#define SILENCE    10 /* paces */
+#define TOP_MODE   0755
 
 /* Moves a descriptor up; takes the old one. */
 static int high(long fd) {
@@ -63,7 +67,7 @@ static int open_top(struct sr_stage *st) {
     const char *name = strrchr(st->root, '/') + 1;
 
     close_fd(&st->top);
-    sr_sys(SYS_mkdirat, st->above, name, 0755);
+    sr_sys(SYS_mkdirat, st->above, name, TOP_MODE);
     st->top =
         high(sr_sys(SYS_openat, st->above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     return st->top < 0 ? st->top : 0;
@@ -71,19 +75,24 @@ static int open_top(struct sr_stage *st) {
 
 int sr_stage_init(struct sr_stage *st, const char *root) {
     const char *name;
+    struct stat above;
     int err = 0;
 
     memset(st, 0, sizeof *st);
     st->root = root;
-    st->top = st->in_read = st->pty = st->echo = -1;
+    st->run = st->sshd = st->shm = -1;
+    st->top = st->in_read = st->pty = st->echo = st->inet = -1;
     st->file[0] = st->file[1] = st->file[2] = -1;
     st->above = open_above(root, &name);
     if (st->above < 0)
         return st->above;
-    err = open_top(st);
+    err = (int)sr_sys(SYS_fstat, st->above, &above);
+    if (!err)
+        err = open_top(st);
     if (err)
         return err;
-    sr_tree_wipe(st->top, NULL);
+    st->above_mode = above.st_mode & 07777;
+    sr_tree_wipe(st->top, TOP_MODE, NULL);
     st->null = high(sr_sys(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC));
     st->full = high(sr_sys(SYS_openat, AT_FDCWD, "/dev/full", O_RDWR | O_CLOEXEC));
     if (st->null < 0 || st->full < 0)
@@ -97,11 +106,34 @@ int sr_stage_init(struct sr_stage *st, const char *root) {
 }
 
 void sr_stage_free(struct sr_stage *st) {
-    int *all[] = {&st->above,     &st->top,       &st->null,      &st->full,
-                  &st->out[0][0], &st->out[0][1], &st->out[1][0], &st->out[1][1]};
+    int *all[] = {&st->above,     &st->top,       &st->null,     &st->full,
+                  &st->run,       &st->sshd,      &st->shm,      &st->out[0][0],
+                  &st->out[0][1], &st->out[1][0], &st->out[1][1]};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         close_fd(all[i]);
+}
+
+static int open_folder(const char *path) {
+    return high(sr_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+int sr_stage_box(struct sr_stage *st) {
+    st->run = open_folder("/run");
+    st->sshd = open_folder("/run/sshd");
+    st->shm = open_folder("/dev/shm");
+    if (st->run < 0 || st->sshd < 0)
+        return st->run < 0 ? st->run : st->sshd;
+    return st->shm < 0 ? st->shm : 0;
+}
+
+/* What is kept are mount points; nobody can put anything in their places. */
+static void wipe_box(const struct sr_stage *st) {
+    static const char *const ours[] = {"sysreach", "fixtures", "sshd", NULL};
+
+    sr_tree_wipe(st->run, 0755, ours);
+    sr_tree_wipe(st->sshd, 0755, NULL);
+    sr_tree_wipe(st->shm, 01777, NULL);
 }
 
 static struct sr_feed *add_feed(struct sr_stage *st, int fd, int node, struct sr_content c) {
@@ -119,17 +151,22 @@ static struct sr_feed *add_feed(struct sr_stage *st, int fd, int node, struct sr
     return f;
 }
 
+/* Reads on in the content where all that was read is written; false: its end. */
+static bool refill(struct sr_feed *f, const struct sr_scenario *s) {
+    if (f->from < f->to)
+        return true;
+    f->from = 0;
+    f->to = (uint32_t)sr_content_read(s, f->content, &f->at, f->pending, sizeof f->pending);
+    return f->to > 0;
+}
+
 /* Writes what fits; true when all is written (or nobody reads any more). */
 static bool pour(struct sr_feed *f, const struct sr_scenario *s) {
     for (;;) {
         long n;
 
-        if (f->from == f->to) {
-            f->from = 0;
-            f->to = (uint32_t)sr_content_read(s, f->content, &f->at, f->pending, sizeof f->pending);
-            if (!f->to)
-                return true;
-        }
+        if (!refill(f, s))
+            return true;
         n = sr_sys(SYS_write, f->fd, f->pending + f->from, f->to - f->from);
         if (n == -EAGAIN || n == -EINTR)
             return false;
@@ -150,12 +187,61 @@ static void type_eof(struct sr_stage *st, const struct sr_scenario *s) {
     st->typed = true;
 }
 
+/* The kernel's struct termios, of which only c_lflag matters here; termbits.h. */
+struct raw_termios {
+    uint32_t iflag, oflag, cflag, lflag;
+    uint8_t line, cc[19];
+};
+
+#define RAW_ECHO 0010u
+
+static bool echoes(const struct sr_stage *st) {
+    struct raw_termios t;
+
+    return !sr_sys(SYS_ioctl, st->pty, TCGETS, &t) && (t.lflag & RAW_ECHO);
+}
+
+/*
+ * Whether it is the user's turn: the program has said something since the last line and then
+ * nothing for the pace. One that says nothing at all is waited for ten times as long.
+ */
+static bool is_turn(const struct sr_stage *st, const struct sr_scenario *s) {
+    int64_t quiet = sr_clock_ms(CLOCK_MONOTONIC) - st->quiet_ms;
+
+    return quiet >= (int64_t)s->pace_ms * (st->heard > 0 ? 1 : SILENCE);
+}
+
+/* Up to the end of the line. */
+static uint32_t one_line(const struct sr_feed *f) {
+    const char *newline = memchr(f->pending + f->from, '\n', f->to - f->from);
+
+    return newline ? (uint32_t)(newline + 1 - (f->pending + f->from)) : f->to - f->from;
+}
+
+/* The next line of what is typed; true when there is none any more. */
+static bool type_line(struct sr_stage *st, struct sr_feed *f, const struct sr_scenario *s) {
+    bool echo = echoes(st);
+    long n;
+
+    if (!refill(f, s))
+        return true;
+    n = sr_sys(SYS_write, f->fd, f->pending + f->from, one_line(f));
+    if (n > 0)
+        f->from += (uint32_t)n;
+    st->quiet_ms = sr_clock_ms(CLOCK_MONOTONIC);
+    st->heard = echo && n > 0 ? -(n + 1) : 0; /* a newline comes back as two bytes */
+    return false;
+}
+
 static void feed(struct sr_stage *st, struct sr_feed *f, const struct sr_scenario *s) {
     if (f->done)
         return;
     if (f->fd < 0) /* succeeds as soon as there is a reader; fifo(7) */
         f->fd = sr_tree_open(st->top, s->nodes[f->node].name.p, O_WRONLY | O_NONBLOCK);
-    if (f->fd < 0 || !pour(f, s))
+    bool paced = f->fd >= 0 && f->fd == st->pty && s->pace_ms;
+    if (paced && !is_turn(st, s))
+        return;
+    if (f->fd < 0 || !(paced ? type_line(st, f, s) : pour(f, s)))
         return;
     f->done = true;
     if (f->fd == st->pty)
@@ -177,6 +263,8 @@ static int open_pty(struct sr_stage *st) {
     if (!err)
         err = sr_sys(SYS_ioctl, st->pty, TIOCSWINSZ, &size);
     st->typed = false;
+    st->quiet_ms = sr_clock_ms(CLOCK_MONOTONIC);
+    st->heard = 0;
     return (int)err;
 }
 
@@ -232,7 +320,8 @@ int sr_stage_open(struct sr_stage *st, const struct sr_scenario *s) {
     return err;
 }
 
-static void drain(const struct sr_stage *st, int fd) {
+/* How much came. */
+static long drain(const struct sr_stage *st, int fd) {
     char buf[16384];
     long n, total = 0;
 
@@ -241,19 +330,32 @@ static void drain(const struct sr_stage *st, int fd) {
         if (st->echo >= 0)
             sr_sys(SYS_write, st->echo, buf, n);
     }
+    return total;
 }
 
-static void drain_pty(const struct sr_stage *st) {
-    if (st->pty >= 0)
-        drain(st, st->pty);
+static void drain_pty(struct sr_stage *st) {
+    long n = st->pty >= 0 ? drain(st, st->pty) : 0;
+
+    if (n > 0) {
+        st->heard += n;
+        st->quiet_ms = sr_clock_ms(CLOCK_MONOTONIC);
+    }
+}
+
+void sr_stage_make(struct sr_stage *st, const struct sr_scenario *s) {
+    long mask = sr_sys(SYS_umask, 0);
+
+    sr_tree_make(st->top, s);
+    sr_sys(SYS_umask, mask);
+    st->made = true;
 }
 
 void sr_stage_serve(struct sr_stage *st, const struct sr_scenario *s) {
-    for (uint32_t i = 0; i < st->n_feeds; i++)
-        feed(st, &st->feeds[i], s);
     drain(st, st->out[0][0]);
     drain(st, st->out[1][0]);
     drain_pty(st);
+    for (uint32_t i = 0; i < st->n_feeds; i++)
+        feed(st, &st->feeds[i], s);
 }
 
 static void echo_file(const struct sr_stage *st, int fd) {
@@ -265,7 +367,7 @@ static void echo_file(const struct sr_stage *st, int fd) {
 
 void sr_stage_close(struct sr_stage *st) {
     struct stat now;
-    const char *name = strrchr(st->root, '/') + 1;
+    const char *const keep[] = {strrchr(st->root, '/') + 1, NULL};
 
     drain(st, st->out[0][0]);
     drain(st, st->out[1][0]);
@@ -280,8 +382,10 @@ void sr_stage_close(struct sr_stage *st) {
     close_fd(&st->pty);
     for (int i = 0; i < 3; i++)
         close_fd(&st->file[i]);
-    sr_tree_wipe(st->top, NULL);
-    sr_tree_wipe(st->above, name);
+    sr_tree_wipe(st->top, TOP_MODE, NULL);
+    sr_tree_wipe(st->above, st->above_mode, keep);
+    if (st->run >= 0)
+        wipe_box(st);
     /* The program may have removed or replaced the top itself. */
     if (sr_sys(SYS_fstat, st->top, &now) || !now.st_nlink)
         open_top(st);
