@@ -5,8 +5,9 @@
  * files by hand. Kinds may be used before their values are given, so places are resolved by name
  * when they are met, and kinds that got no value are found at the end.
  */
-#include "target.h"
+#include "target_private.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,31 +21,10 @@ struct reader {
     unsigned line;
     unsigned *kind_line; /* where each kind was first met; 0: built in */
     size_t base_len;
-    bool has_grace;
+    bool has_grace, has_budget;
     char *err;
     size_t err_size;
 };
-
-static const struct {
-    const char *name;
-    enum sr_make make;
-    const char *values[12];
-} builtin_kinds[] = {
-    {"num",
-     SR_MAKE_NUMBER,
-     {"0", "1", "2", "3", "-1", "10", "65536", "2147483647", "99999999999999999999", "", "x"}},
-    {"size", SR_MAKE_NUMBER, {"0", "1", "512", "1k", "4096", "1M", "1G", "-1", ""}},
-    {"text", SR_MAKE_TEXT, {"", "a", "-", "two words", "\xc3\xa4", "%s", "\n"}},
-    {"regex",
-     SR_MAKE_LISTED,
-     {"", ".", ".*", "^$", "^", "[a-z]", "a\\|b", "\\(x*\\)\\1", "[", "\\(", "*", "[[:space:]]"}},
-    {"glob", SR_MAKE_LISTED, {"*", "*.c", "?", "[a-m]*", "[", "a", "\\*", ""}},
-    {"file", SR_MAKE_FILE, {"-", "/dev/null"}},
-    {"dir", SR_MAKE_DIR, {".", "..", "/"}},
-    {"path", SR_MAKE_PATH, {"-", ".", "/dev/null"}},
-};
-
-#define BUILTIN_KINDS (sizeof builtin_kinds / sizeof *builtin_kinds)
 
 /* Writes "PATH: line N: what"; returns false, so that callers can return it. */
 __attribute__((format(printf, 2, 3))) static bool fail(struct reader *r, const char *format, ...) {
@@ -65,120 +45,10 @@ static bool no_memory(struct reader *r) {
     return fail(r, "out of memory");
 }
 
-/* Makes room for one more element, zeroed; NULL: out of memory. */
-static void *append(void **array, size_t *n, size_t element) {
-    char *more = realloc(*array, (*n + 1) * element);
-
-    if (!more)
-        return NULL;
-    *array = more;
-    memset(more + *n * element, 0, element);
-    return more + element * (*n)++;
-}
-
-#define APPEND(array, n) append((void **)&(array), &(n), sizeof *(array))
-
-static bool add_string(struct sr_strings *list, const char *p, size_t len) {
-    char *copy = strndup(p, len);
-    char **more = copy ? realloc(list->v, (list->n + 2) * sizeof *more) : NULL;
-
-    if (!more) {
-        free(copy);
-        return false;
-    }
-    list->v = more;
-    list->v[list->n++] = copy;
-    list->v[list->n] = NULL;
-    return true;
-}
-
-static void free_strings(struct sr_strings *list) {
-    for (size_t i = 0; i < list->n; i++)
-        free(list->v[i]);
-    free(list->v);
-}
-
-static void free_template(struct sr_template *t) {
-    for (size_t i = 0; i < t->n; i++)
-        free(t->pieces[i].text);
-    free(t->pieces);
-}
-
-void sr_target_free(struct sr_target *t) {
-    char **const strings[] = {&t->name,  &t->program,        &t->package,   &t->built,
-                              &t->seeds, &t->reference_name, &t->reference, &t->base};
-
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
-        free(*strings[i]);
-    free_strings(&t->build);
-    free_strings(&t->depends);
-    for (size_t i = 0; i < t->n_kinds; i++) {
-        free(t->kinds[i].name);
-        free_strings(&t->kinds[i].values);
-    }
-    free(t->kinds);
-    for (size_t i = 0; i < t->n_options; i++) {
-        for (size_t k = 0; k < t->options[i].n; k++)
-            free_template(&t->options[i].words[k]);
-        free(t->options[i].words);
-    }
-    free(t->options);
-    for (size_t i = 0; i < t->n_envs; i++) {
-        free(t->envs[i].name);
-        free_template(&t->envs[i].value);
-    }
-    free(t->envs);
-    memset(t, 0, sizeof *t);
-}
-
-static struct sr_kind *add_kind(struct sr_target *t, const char *name, size_t len) {
-    struct sr_kind *k = APPEND(t->kinds, t->n_kinds);
-
-    if (k && !(k->name = strndup(name, len))) {
-        t->n_kinds--;
-        return NULL;
-    }
-    return k;
-}
-
-int sr_target_init(struct sr_target *t) {
-    memset(t, 0, sizeof *t);
-    t->grace_ms = SR_GRACE_DEFAULT_MS;
-    if (!(t->base = calloc(1, 1)))
-        goto fail;
-    for (size_t i = 0; i < BUILTIN_KINDS; i++) {
-        const char *name = builtin_kinds[i].name;
-        struct sr_kind *k = add_kind(t, name, strlen(name));
-        if (!k)
-            goto fail;
-        k->make = builtin_kinds[i].make;
-        for (size_t v = 0; v < sizeof builtin_kinds[i].values / sizeof(char *); v++) {
-            const char *value = builtin_kinds[i].values[v];
-            if (value && !add_string(&k->values, value, strlen(value)))
-                goto fail;
-        }
-    }
-    return 0;
-fail:
-    sr_target_free(t);
-    return -1;
-}
-
-static int find_kind(const struct sr_target *t, const char *name, size_t len) {
-    for (size_t i = 0; i < t->n_kinds; i++)
-        if (len && strlen(t->kinds[i].name) == len && !memcmp(t->kinds[i].name, name, len))
-            return (int)i;
-    return -1;
-}
-
-int sr_target_kind(const struct sr_target *t, const char *name) {
-    return find_kind(t, name, strlen(name));
-}
-
 /* The kind of that name, made when it is new; -1: out of memory. */
 static int use_kind(struct reader *r, const char *name, size_t len) {
     struct sr_target *t = r->t;
-    int found = find_kind(t, name, len);
+    int found = sr_target_find_kind(t, name, len);
 
     if (found >= 0)
         return found;
@@ -187,7 +57,7 @@ static int use_kind(struct reader *r, const char *name, size_t len) {
         return -1;
     r->kind_line = lines;
     lines[t->n_kinds] = r->line;
-    return add_kind(t, name, len) ? (int)t->n_kinds - 1 : -1;
+    return sr_target_add_kind(t, name, len) ? (int)t->n_kinds - 1 : -1;
 }
 
 static int hex_digit(char c) {
@@ -210,7 +80,7 @@ static size_t unescape(char *p, size_t len) {
             i++;
         } else if (p[i] == '\\' && i + 3 < len && p[i + 1] == 'x' && hex_digit(p[i + 2]) >= 0 &&
                    hex_digit(p[i + 3]) >= 0) {
-            *out++ = (char)(hex_digit(p[i + 2]) << 4 | hex_digit(p[i + 3]));
+            *out++ = (char)(hex_digit(p[i + 2]) * 16 + hex_digit(p[i + 3]));
             i += 3;
         } else {
             *out++ = p[i];
@@ -226,7 +96,7 @@ static int use_alternatives(struct reader *r, char *p, size_t len) {
     while (kind >= 0) {
         char *bar = memchr(p, '|', len);
         size_t n = bar ? (size_t)(bar - p) : len;
-        if (!add_string(&r->t->kinds[kind].values, p, unescape(p, n)))
+        if (!sr_target_add_string(&r->t->kinds[kind].values, p, unescape(p, n)))
             return -1;
         if (!bar)
             break;
@@ -311,16 +181,16 @@ static bool read_value(struct reader *r, char *rest) {
     if (!kind)
         return fail(r, "no kind; write \"value KIND VALUE\"");
     int i = use_kind(r, kind, strlen(kind));
-    if (i < 0 || !add_string(&r->t->kinds[i].values, rest, unescape(rest, strlen(rest))))
+    if (i < 0 || !sr_target_add_string(&r->t->kinds[i].values, rest, unescape(rest, strlen(rest))))
         return no_memory(r);
     return true;
 }
 
 /* A line that the scenario parser would take for no directive is a mistake here. */
 static bool read_base(struct reader *r, const char *line) {
-    static const char *const keys[] = {"arg",    "argv0",   "env",   "stdin",  "stdout",
-                                       "stderr", "file",    "dir",   "fifo",   "cwd",
-                                       "umask",  "symlink", "limit", "signal", "time"};
+    static const char *const keys[] = {"arg",   "argv0",  "env",  "stdin",  "stdout", "stderr",
+                                       "file",  "dir",    "fifo", "cwd",    "umask",  "symlink",
+                                       "limit", "signal", "time", "before", "client", "serve"};
     size_t len = strcspn(line, " "), i = 0, n = sizeof keys / sizeof *keys;
 
     while (i < n && (strlen(keys[i]) != len || memcmp(keys[i], line, len) != 0))
@@ -340,7 +210,7 @@ static bool read_base(struct reader *r, const char *line) {
 
 static bool read_words(struct reader *r, char *rest, struct sr_strings *list) {
     for (char *word; (word = next_word(&rest));)
-        if (!add_string(list, word, strlen(word)))
+        if (!sr_target_add_string(list, word, strlen(word)))
             return no_memory(r);
     return true;
 }
@@ -384,6 +254,108 @@ static bool read_reference(struct reader *r, char *rest) {
            set_once(r, &r->t->reference, rest, true);
 }
 
+static bool read_capabilities(struct reader *r, char *rest) {
+    for (char *word; (word = next_word(&rest));) {
+        if (sr_target_capability(word) < 0)
+            return fail(r, "\"%s\" is no capability; see capabilities(7)", word);
+        if (!sr_target_add_string(&r->t->capabilities, word, strlen(word)))
+            return no_memory(r);
+    }
+    return true;
+}
+
+static bool read_bind(struct reader *r, char *rest) {
+    char *name = next_word(&rest), *path = next_word(&rest);
+
+    if (!path || next_word(&rest))
+        return fail(r, "not a name and a path; write \"bind NAME PATH\"");
+    if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
+        return fail(r, "\"%s\" is no name of a file in the fixtures' folder", name);
+    if (*path != '/')
+        return fail(r, "\"%s\" is no absolute path", path);
+    struct sr_target_bind *b = APPEND(r->t->binds, r->t->n_binds);
+    return (b && (b->name = strdup(name)) && (b->path = strdup(path))) || no_memory(r);
+}
+
+/* Letters, digits and some signs: what a word of a role is made of. */
+static bool is_plain(const char *word, const char *signs) {
+    while (isalnum((unsigned char)*word) || (*word && strchr(signs, *word)))
+        word++;
+    return !*word;
+}
+
+static bool read_role(struct reader *r, char *rest) {
+    char *image = next_word(&rest), *name = next_word(&rest);
+
+    if (!name || !*rest)
+        return fail(r, "no image, name and condition; write \"role IMAGE NAME CONDITION\"");
+    if (!is_plain(image, "-_.+") || !is_plain(name, "-_."))
+        return fail(r, "\"%s %s\" is no image's base name and a plain name", image, name);
+    struct sr_target_role *role = APPEND(r->t->roles, r->t->n_roles);
+    if (!role || !(role->image = strdup(image)) || !(role->name = strdup(name)))
+        return no_memory(r);
+    role->line = r->line;
+    for (char *word; (word = next_word(&rest));) {
+        if (!is_plain(word, "!=-_,.+:/"))
+            return fail(r, "\"%s\" is no condition; see docs/targets.md", word);
+        if (!sr_target_add_string(&role->conditions, word, strlen(word)))
+            return no_memory(r);
+    }
+    return role->conditions.n || fail(r, "no condition; see docs/targets.md");
+}
+
+static bool read_budget(struct reader *r, char *rest) {
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < SR_DEPTHS; i++) {
+        char *word = next_word(&rest), *end = word;
+        unsigned long share = word && isdigit((unsigned char)*word) ? strtoul(word, &end, 10) : 101;
+        if (share > 100 || *end)
+            return fail(r, "not three shares in percent; write such as \"budget 40 20 40\"");
+        if (i == 0 && r->has_budget)
+            return fail(r, "a second line of this kind; leave one out");
+        r->t->budget[i] = (unsigned)share;
+        sum += (unsigned)share;
+    }
+    r->has_budget = true;
+    return (sum == 100 && !next_word(&rest)) ||
+           fail(r, "the three shares do not make 100; write such as \"budget 40 20 40\"");
+}
+
+/* "line GLOB TEXT": TEXT is the rest as it is, spaces too. */
+static bool read_file_line(struct reader *r, char *rest) {
+    char *glob = next_word(&rest);
+
+    if (!glob || !*rest)
+        return fail(r, "no name pattern and text; write \"line GLOB TEXT\"");
+    struct sr_target_line *l = APPEND(r->t->lines, r->t->n_lines);
+    if (!l || !(l->glob = strdup(glob)))
+        return no_memory(r);
+    return read_template(r, rest, strlen(rest), &l->text);
+}
+
+/* Words whose rest of the line is one value that stands once. */
+static bool read_single(struct reader *r, const char *word, const char *rest, bool *known) {
+    struct sr_target *t = r->t;
+    const struct {
+        const char *word;
+        char **field;
+        bool relative;
+    } singles[] = {
+        {"program", &t->program, false}, {"package", &t->package, false},
+        {"built", &t->built, false},     {"seeds", &t->seeds, true},
+        {"setup", &t->setup, true},      {"grammar", &t->grammar, true},
+        {"quick", &t->quick, false},
+    };
+
+    for (size_t i = 0; i < sizeof singles / sizeof *singles; i++)
+        if (!strcmp(word, singles[i].word)) {
+            *known = true;
+            return set_once(r, singles[i].field, rest, singles[i].relative);
+        }
+    return true;
+}
+
 static bool read_line(struct reader *r, char *line) {
     struct sr_target *t = r->t;
 
@@ -401,22 +373,38 @@ static bool read_line(struct reader *r, char *line) {
         return read_option(r, rest);
     if (!strcmp(line, "env"))
         return read_env(r, rest);
-    if (!strcmp(line, "program"))
-        return set_once(r, &t->program, rest, false);
-    if (!strcmp(line, "package"))
-        return set_once(r, &t->package, rest, false);
-    if (!strcmp(line, "built"))
-        return set_once(r, &t->built, rest, false);
+    if (!strcmp(line, "line"))
+        return read_file_line(r, rest);
+    if (!strcmp(line, "section"))
+        return read_words(r, rest, &t->sections);
     if (!strcmp(line, "build"))
-        return add_string(&t->build, rest, strlen(rest)) || no_memory(r);
+        return sr_target_add_string(&t->build, rest, strlen(rest)) || no_memory(r);
     if (!strcmp(line, "depends"))
         return read_words(r, rest, &t->depends);
-    if (!strcmp(line, "seeds"))
-        return set_once(r, &t->seeds, rest, true);
+    if (!strcmp(line, "needs"))
+        return read_words(r, rest, &t->needs);
+    if (!strcmp(line, "capability"))
+        return read_capabilities(r, rest);
+    if (!strcmp(line, "bind"))
+        return read_bind(r, rest);
+    if (!strcmp(line, "role"))
+        return read_role(r, rest);
+    if (!strcmp(line, "prelude"))
+        return sr_target_add_string(&t->prelude, rest, strlen(rest)) || no_memory(r);
+    if (!strcmp(line, "fresh"))
+        return read_words(r, rest, &t->fresh);
+    if (!strcmp(line, "session"))
+        return read_words(r, rest, &t->session);
+    if (!strcmp(line, "budget"))
+        return read_budget(r, rest);
     if (!strcmp(line, "reference"))
         return read_reference(r, rest);
     if (!strcmp(line, "grace"))
         return read_grace(r, rest);
+    bool known = false;
+    bool ok = read_single(r, line, rest, &known);
+    if (known)
+        return ok;
     return fail(r, "\"%s\" is no word of target files; see docs/targets.md", line);
 }
 
@@ -432,7 +420,7 @@ static bool read_lines(struct reader *r, char *text, size_t len) {
             return false;
         line = newline;
     }
-    for (size_t i = BUILTIN_KINDS; i < r->t->n_kinds; i++) {
+    for (size_t i = sr_target_builtin_kinds; i < r->t->n_kinds; i++) {
         const struct sr_kind *k = &r->t->kinds[i];
         r->line = r->kind_line[i];
         if (!k->values.n)
@@ -470,7 +458,7 @@ int sr_target_read(const char *path, struct sr_target *t, char *err, size_t size
     char *text = NULL;
     bool ok = !sr_target_init(t);
 
-    if (!ok || !(r.kind_line = calloc(BUILTIN_KINDS, sizeof *r.kind_line)) ||
+    if (!ok || !(r.kind_line = calloc(sr_target_builtin_kinds, sizeof *r.kind_line)) ||
         !(t->name = strdup(slash ? slash + 1 : path)))
         ok = no_memory(&r);
     ok = ok && (text = read_file(&r, &len)) && read_lines(&r, text, len);

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sysreach/scenario.h"
+
 #define SR_GRACE_DEFAULT_MS 20
 #define SR_GRACE_MAX_MS     60000
 #define SR_TARGET_BYTES_MAX (1u << 20) /* of a target file */
@@ -60,6 +62,25 @@ struct sr_target_env {
     struct sr_template value;
 };
 
+/* A line that may stand in a file of the scenario whose name matches the glob. */
+struct sr_target_line {
+    char *glob;
+    struct sr_template text;
+};
+
+/* "bind NAME PATH": what the set-up script made under NAME is shown, read-only, at PATH. */
+struct sr_target_bind {
+    char *name, *path;
+};
+
+/* "role IMAGE NAME CONDITION...": which processes of an image (its base name) play a role. */
+struct sr_target_role {
+    char *image, *name;
+    struct sr_strings
+        conditions; /* docs/targets.md; "calls=listen", "!execs", "child-of=monitor" */
+    unsigned line;  /* in the target file, for messages */
+};
+
 struct sr_target {
     char *name;                       /* the file's name */
     char *program;                    /* as written: a path, or a name for PATH */
@@ -71,6 +92,21 @@ struct sr_target {
     char *reference_name, *reference; /* a set to compare with, or NULL */
     char *base;                       /* scenario text that stands before every input; "" if none */
     unsigned grace_ms;                /* how long an input's leftover processes may go on */
+    struct sr_strings needs;          /* packages whose programs the scenarios use */
+    struct sr_strings capabilities; /* that the program keeps when the user is root: "CAP_CHOWN" */
+    char *setup;   /* shell script: fills the fixtures folder, its only argument; NULL: none */
+    char *grammar; /* shell script: prints more lines of this file for the installed version, gets
+                      the program's path; NULL: none */
+    struct sr_target_bind *binds;
+    size_t n_binds;
+    struct sr_target_role *roles;
+    size_t n_roles;
+    struct sr_strings session;  /* words that tell a real counterpart; see enum sr_depth */
+    unsigned budget[SR_DEPTHS]; /* shares of the time in percent; all 0: none given */
+    struct sr_strings
+        prelude;             /* "FUNCTION ARG...": what the forkserver may do once for all inputs */
+    struct sr_strings fresh; /* how names of variables begin that the prelude reads */
+    char *quick;             /* glob of the seeds that the quick profile takes, or NULL: all */
 
     struct sr_kind *kinds; /* the built-in ones first, always in the same order */
     size_t n_kinds;
@@ -78,6 +114,9 @@ struct sr_target {
     size_t n_options;
     struct sr_target_env *envs;
     size_t n_envs;
+    struct sr_target_line *lines;
+    size_t n_lines;
+    struct sr_strings sections; /* first words of lines that begin a section of a file */
 };
 
 /*
@@ -93,5 +132,8 @@ void sr_target_free(struct sr_target *t);
 
 /* A kind's index by its name, or -1. */
 int sr_target_kind(const struct sr_target *t, const char *name);
+
+/* A capability's number by its name ("CAP_KILL"), or -1. */
+int sr_target_capability(const char *name);
 
 #endif

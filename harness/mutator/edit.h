@@ -46,10 +46,22 @@ bool sr_value_directory(struct sr_edit *e, struct sr_str *out);
 /* content.c */
 struct sr_content *sr_content_pick(struct sr_edit *e); /* NULL: nothing has content */
 struct sr_str sr_content_line(struct sr_edit *e);      /* some line, without its newline */
+/* Piece i becomes a new one; i == c->n: it is added. false: no room. */
+bool sr_content_set(struct sr_edit *e, struct sr_content *c, uint32_t i, struct sr_segment new);
+
+/* lines.c: whether this is the content of a file that the target knows lines of. */
+bool sr_lines_known(const struct sr_edit *e, const struct sr_content *c);
 
 typedef bool sr_edit_fn(struct sr_edit *e);
 sr_edit_fn sr_edit_content_line, sr_edit_content_equal, sr_edit_content_alike,
     sr_edit_content_repeat, sr_edit_content_bytes, sr_edit_content_end;
+
+/* lines.c */
+sr_edit_fn sr_edit_line, sr_edit_line_file;
+
+/* peers.c */
+sr_edit_fn sr_edit_peer_add, sr_edit_peer_remove, sr_edit_peer_command, sr_edit_peer_word,
+    sr_edit_pace;
 
 /* args.c */
 sr_edit_fn sr_edit_option, sr_edit_operand, sr_edit_arg_remove, sr_edit_arg_again, sr_edit_arg_swap,

@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "budget.h"
 #include "edit.h"
 
-#define EDITS_MAX 8
+#define EDITS_MAX   8
+#define ENTRIES_MAX 10000000 /* of a queue whose depths are remembered */
 
 static const struct {
     sr_edit_fn *run;
@@ -34,7 +37,10 @@ static const struct {
     {sr_edit_output, 14},         {sr_edit_cwd, 6},
     {sr_edit_umask, 3},           {sr_edit_limit, 8},
     {sr_edit_signal, 20},         {sr_edit_time, 4},
-    {sr_edit_splice, 60},
+    {sr_edit_splice, 60},         {sr_edit_line, 260},
+    {sr_edit_line_file, 6},       {sr_edit_peer_add, 12},
+    {sr_edit_peer_remove, 12},    {sr_edit_peer_command, 25},
+    {sr_edit_peer_word, 25},      {sr_edit_pace, 3},
 };
 
 #define EDITS (sizeof edits / sizeof *edits)
@@ -45,6 +51,9 @@ struct mutator {
     struct sr_arena arena, other_arena;
     uint64_t rng;
     unsigned total_weight;
+    struct sr_budget budget;
+    uint8_t *depths; /* of queue entries by number: one more than enum sr_depth; 0: not known */
+    size_t n_depths;
     char *out;
     size_t out_size;
 };
@@ -79,6 +88,7 @@ void *afl_custom_init(void *afl, unsigned seed) {
         afl_custom_deinit(m);
         return NULL;
     }
+    memcpy(m->budget.share, m->target.budget, sizeof m->budget.share);
     /* Spread the seed's few bits; the state must not be 0. */
     m->rng = (seed + UINT64_C(1)) * UINT64_C(0x9e3779b97f4a7c15) | 1;
     for (size_t i = 0; i < EDITS; i++)
@@ -92,6 +102,7 @@ void afl_custom_deinit(void *data) {
     sr_target_free(&m->target);
     free(m->arena.base);
     free(m->other_arena.base);
+    free(m->depths);
     free(m->out);
     free(m);
 }
@@ -173,4 +184,49 @@ size_t afl_custom_fuzz(void *data, uint8_t *buf, size_t size, uint8_t **out, uin
     read_scenario(&m->other, &m->other_arena, (const uint8_t *)m->out, len);
     *out = (uint8_t *)m->out;
     return print(m, &m->other, complete, max_size);
+}
+
+/* A scenario in a file, with the target's base before it as when it runs. */
+static enum sr_depth depth_of_file(struct mutator *m, const char *path) {
+    FILE *f = fopen(path, "re");
+    char *text = f ? malloc(SR_TEXT_MAX) : NULL;
+    size_t len = text ? fread(text, 1, SR_TEXT_MAX, f) : 0;
+
+    read_scenario(&m->s, &m->arena, (const uint8_t *)m->target.base, strlen(m->target.base));
+    if (len)
+        sr_scenario_parse(&m->s, &m->arena, text, len);
+    free(text);
+    if (f)
+        fclose(f);
+    return sr_scenario_depth(&m->s, (const char *const *)m->target.session.v, m->target.session.n);
+}
+
+/* An entry's file never changes, and AFL++ asks often: "…/id:000123,…" is read once. */
+static enum sr_depth depth_of_entry(struct mutator *m, const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t id = strncmp(name, "id:", 3) ? SIZE_MAX : strtoul(name + 3, NULL, 10);
+
+    if (id >= ENTRIES_MAX)
+        return depth_of_file(m, path);
+    if (id >= m->n_depths) {
+        size_t n = 2 * id + 64;
+        uint8_t *more = realloc(m->depths, n);
+        if (!more)
+            return depth_of_file(m, path);
+        memset(more + m->n_depths, 0, n - m->n_depths);
+        m->depths = more;
+        m->n_depths = n;
+    }
+    if (!m->depths[id])
+        m->depths[id] = (uint8_t)(depth_of_file(m, path) + 1);
+    return (enum sr_depth)(m->depths[id] - 1);
+}
+
+uint8_t afl_custom_queue_get(void *data, const uint8_t *filename) {
+    struct mutator *m = data;
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return sr_budget_take(&m->budget, depth_of_entry(m, (const char *)filename),
+                          (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
 }

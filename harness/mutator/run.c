@@ -11,6 +11,8 @@ bool sr_edit_stdin(struct sr_edit *e) {
     struct sr_content *like = sr_content_pick(e);
     uint32_t n = sr_below(e, 40);
 
+    if (s->stdio[0] == SR_STDIO_INET && !sr_one_in(e, 8))
+        return false; /* a client waits at the other end */
     s->stdio[0] = n < 18   ? SR_STDIO_PIPE
                   : n < 30 ? SR_STDIO_FILE
                   : n < 34 ? SR_STDIO_NULL
@@ -31,7 +33,7 @@ bool sr_edit_output(struct sr_edit *e) {
     uint32_t fd = sr_one_in(e, 3) ? 2 : 1;
     enum sr_stdio kind = sr_pick(e, kinds);
 
-    if (e->s->stdio[fd] == kind)
+    if (e->s->stdio[fd] == kind || (e->s->stdio[fd] == SR_STDIO_INET && !sr_one_in(e, 8)))
         return false;
     e->s->stdio[fd] = kind;
     return true;

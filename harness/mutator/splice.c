@@ -82,6 +82,7 @@ static bool take_rest(struct sr_edit *e) {
     if (!take_content(e, o->input, &s->input))
         return false;
     memcpy(s->stdio, o->stdio, sizeof s->stdio);
+    s->pace_ms = o->pace_ms;
     s->cwd = o->cwd;
     s->has_umask = o->has_umask;
     s->umask = o->umask;
@@ -92,10 +93,32 @@ static bool take_rest(struct sr_edit *e) {
     return true;
 }
 
+/* One of the other's peers, or all of them in place of these. */
+static bool take_peers(struct sr_edit *e) {
+    struct sr_scenario *s = e->s;
+    const struct sr_scenario *o = e->other;
+
+    if (!o->n_peers)
+        return false;
+    if (sr_one_in(e, 2)) {
+        memcpy(s->peers, o->peers, o->n_peers * sizeof *s->peers);
+        s->n_peers = o->n_peers;
+        return true;
+    }
+    const struct sr_peer *p = &o->peers[sr_below(e, o->n_peers)];
+    if (s->n_peers == SR_PEERS_MAX && !sr_one_in(e, 2))
+        return false;
+    uint32_t at = s->n_peers && (s->n_peers == SR_PEERS_MAX || sr_one_in(e, 2))
+                      ? sr_below(e, s->n_peers)
+                      : s->n_peers++;
+    s->peers[at] = *p;
+    return true;
+}
+
 bool sr_edit_splice(struct sr_edit *e) {
     if (!e->other)
         return false;
-    switch (sr_below(e, 8)) {
+    switch (sr_below(e, 9)) {
     case 0:
     case 1:
     case 2:
@@ -107,6 +130,8 @@ bool sr_edit_splice(struct sr_edit *e) {
         return e->other->n_nodes && take_node(e, &e->other->nodes[sr_below(e, e->other->n_nodes)]);
     case 6:
         return take_env(e);
+    case 7:
+        return take_peers(e);
     default:
         return take_rest(e);
     }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "mutator/budget.h"
 #include "mutator/mutator.h"
 #include "sysreach/scenario.h"
 
@@ -54,6 +55,15 @@ static void *start(const char *target, unsigned seed) {
     return m;
 }
 
+static const char *make_file(char *path, int *fd, const char *lines) {
+    if (!*fd) {
+        *fd = mkstemp(path);
+        assert_true(*fd >= 0);
+        assert_int_equal(write(*fd, lines, strlen(lines)), (ssize_t)strlen(lines));
+    }
+    return path;
+}
+
 static const char *make_target(void) {
     static char path[] = "/tmp/sysreach-test-XXXXXX";
     static const char lines[] = "program /bin/true\noption --color=<red|green>\noption -U <num>\n"
@@ -61,12 +71,22 @@ static const char *make_target(void) {
                                 "env MYVAR <on|off>\n";
     static int fd;
 
-    if (!fd) {
-        fd = mkstemp(path);
-        assert_true(fd >= 0);
-        assert_int_equal(write(fd, lines, sizeof lines - 1), sizeof lines - 1);
-    }
-    return path;
+    return make_file(path, &fd, lines);
+}
+
+/* One with a configuration language and with others beside the program. */
+static const char *make_session_target(void) {
+    static char path[] = "/tmp/sysreach-test-XXXXXX";
+    static const char lines[] =
+        "program /bin/true\nline @(*_config|x.conf) Port <1|22|333>\n"
+        "line @(*_config|x.conf) Level <low|high>\nline @(*_config|x.conf) Match user <root>\n"
+        "line new.conf Fresh <a|b>\nvalue root root\nsection Match\nsession server\n"
+        "value before before-command\nvalue client client-command \\x41\n"
+        "value serve tcp:25 serve-tcp x\nvalue serve unix:sock serve-unix\nvalue serve none\n"
+        "value peer-option -oA=b\nbudget 20 30 50\n";
+    static int fd;
+
+    return make_file(path, &fd, lines);
 }
 
 static void read_scenario(const void *p, size_t len) {
@@ -279,10 +299,180 @@ static void test_bad_target(void **state) {
     afl_custom_deinit(m);
 }
 
+static const char with_config[] =
+    "file d/my_config\n|Port 5\n|Level low\n|# text\n|Match user root\n"
+    "|Port 6\nfile other\n|line\n";
+
+/* Lines of a known file stay such lines, those that begin a section stay or come behind others. */
+static void test_lines(void **state) {
+    (void)state;
+    static const char *const wanted[] = {
+        "|Port 333\n",
+        "|Port 22\n",
+        "|Level high\n",
+        "|Port 5,1\n",
+        "|Port 5 22\n",
+        "|Match user root\n|Port 6\n|Match user root\n",
+        "|Port 5\n|Port 5\n",
+        "|Level low\n|Port 5\n",
+        "file new.conf\n|Fresh ",
+        "file d/my_config\n|Level low\n|# text\n",
+        "|Level low\n|Match user root\n",
+    };
+    enum { WANTED = sizeof wanted / sizeof *wanted };
+    unsigned seen[WANTED] = {0}, files = 0, sound = 0;
+    void *m = start(make_session_target(), 9);
+
+    for (int i = 0; i < ROUNDS * 4; i++) {
+        uint8_t *out;
+        size_t n = mutate(m, with_config, sizeof with_config - 1, NULL, SR_TEXT_MAX, &out);
+        assert_canonical(out, n);
+        for (size_t k = 0; k < WANTED; k++)
+            seen[k] += memmem(out, n, wanted[k], strlen(wanted[k])) != NULL;
+        for (uint32_t k = 0; k < s.n_nodes; k++) {
+            if (strcmp(s.nodes[k].name.p, "d/my_config") != 0 || s.nodes[k].content.n != 1)
+                continue;
+            char copy[4096], *rest = copy;
+            bool right = true;
+            struct sr_str whole = s.segments[s.nodes[k].content.first].text;
+            snprintf(copy, sizeof copy, "%.*s", (int)whole.len, whole.p);
+            for (char *line; (line = strsep(&rest, "\n"));) {
+                unsigned port;
+                int end = 0;
+                right &= !*line || *line == '#' || !strcmp(line, "Match user root") ||
+                         (!strncmp(line, "Level ", 6) && strspn(line + 6, "lowhig, ") > 2) ||
+                         (sscanf(line, "Port %u%n", &port, &end) == 1 && strlen(line) < 12);
+            }
+            files++;
+            sound += right;
+        }
+    }
+    for (size_t k = 0; k < WANTED; k++)
+        if (!seen[k])
+            fail_msg("never made: %s", wanted[k]);
+    assert_true(files > ROUNDS);
+    if (sound < files / 10 * 9)
+        fail_msg("%u of %u files have only right lines", sound, files);
+    afl_custom_deinit(m);
+}
+
+static void test_peers(void **state) {
+    (void)state;
+    static const char in[] = "arg x\nstdin inet\nbefore old 1 2\nclient /usr/sbin/server -i 7 end\n"
+                             "serve tcp:22 server cat\n";
+    static const char typed[] = "stdin pty pace=40\n|x\n";
+    static const char *const wanted[] = {"before before-command\n",
+                                         "client client-command A\n",
+                                         "serve tcp:25 serve-tcp x\n",
+                                         "serve tcp:22 serve-tcp x\n",
+                                         "serve unix:sock serve-unix\n",
+                                         "/usr/sbin/server -oA=b -i 7 end\n",
+                                         "serve tcp:22 server -oA=b cat\n",
+                                         "before old  2\n",
+                                         "before old 1 1 2\n",
+                                         "before old 2 2\n",
+                                         "before old 65536 2\n",
+                                         "stdin inet\nserve tcp:22"};
+    enum { WANTED = sizeof wanted / sizeof *wanted };
+    unsigned seen[WANTED] = {0}, inet = 0, paces = 0;
+    void *m = start(make_session_target(), 2);
+
+    for (int i = 0; i < ROUNDS * 8; i++) {
+        uint8_t *out;
+        size_t n = mutate(m, in, sizeof in - 1, NULL, SR_TEXT_MAX, &out);
+        assert_canonical(out, n);
+        assert_null(memmem(out, n, "serve none", 10));
+        for (size_t k = 0; k < WANTED; k++)
+            seen[k] += memmem(out, n, wanted[k], strlen(wanted[k])) != NULL;
+        inet += memmem(out, n, "stdin inet\n", 11) != NULL;
+        n = mutate(m, typed, sizeof typed - 1, NULL, SR_TEXT_MAX, &out);
+        assert_canonical(out, n);
+        assert_null(memmem(out, n, "inet", 4));
+        paces += memmem(out, n, "pace=10\n", 8) != NULL;
+    }
+    for (size_t k = 0; k < WANTED; k++)
+        if (!seen[k])
+            fail_msg("never made: %s", wanted[k]);
+    assert_true(inet > ROUNDS * 7);
+    assert_true(paces);
+    afl_custom_deinit(m);
+}
+
+/* A queue of entries that take different times: shares come out as asked. */
+static void test_budget(void **state) {
+    (void)state;
+    static const uint64_t cost[SR_DEPTHS] = {3, 20, 170};
+    struct sr_budget b = {.share = {20, 30, 50}};
+    uint64_t spent[SR_DEPTHS] = {0}, now = 1000, total = 0;
+
+    for (unsigned i = 0; i < 30000; i++) {
+        enum sr_depth d = (enum sr_depth)(i % 7 < 5 ? 0 : i % 7 - 4); /* most are short */
+        if (!sr_budget_take(&b, d, now))
+            continue;
+        now += cost[d];
+        spent[d] += cost[d];
+        total += cost[d];
+    }
+    for (int d = 0; d < SR_DEPTHS; d++)
+        if (spent[d] * 100 < (b.share[d] - 3) * total || spent[d] * 100 > (b.share[d] + 3) * total)
+            fail_msg("depth %d: %llu of %llu", d, (unsigned long long)spent[d],
+                     (unsigned long long)total);
+
+    /* A depth without entries gives its share away; the time before the first entry is nobody's. */
+    struct sr_budget two = {.share = {20, 30, 50}};
+    memset(spent, 0, sizeof spent);
+    for (unsigned i = 0; i < 30000; i++) {
+        enum sr_depth d = (enum sr_depth)(i % 2);
+        if (sr_budget_take(&two, d, now)) {
+            now += cost[d];
+            spent[d] += cost[d];
+        }
+    }
+    assert_true(spent[0] * 100 > 37 * (spent[0] + spent[1]));
+    assert_true(spent[0] * 100 < 43 * (spent[0] + spent[1]));
+
+    /* One depth alone is never kept waiting, without shares nobody is. */
+    struct sr_budget one = {.share = {100, 0, 0}}, none = {.share = {0}};
+    for (unsigned i = 0; i < 100; i++) {
+        assert_true(sr_budget_take(&one, SR_DEPTH_SESSION, i * 10));
+        assert_true(sr_budget_take(&none, (enum sr_depth)(i % 3), i));
+    }
+    /* Somebody who is due but never comes does not stop the others for ever. */
+    struct sr_budget odd = {.share = {50, 0, 50}};
+    unsigned taken = 0;
+    assert_true(sr_budget_take(&odd, SR_DEPTH_SESSION, 0));
+    assert_true(sr_budget_take(&odd, SR_DEPTH_ALONE, 0));
+    for (unsigned i = 1; i < 100000; i++)
+        taken += sr_budget_take(&odd, SR_DEPTH_ALONE, i);
+    assert_true(taken > 2 && taken < 100);
+}
+
+/* What AFL++ calls: depths come from the entries' files, read once. */
+static void test_queue(void **state) {
+    (void)state;
+    char dir[] = "/tmp/sysreach-test-XXXXXX", path[64];
+    void *m = start(make_session_target(), 1);
+    FILE *f;
+
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/id:000003,orig:x", dir);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("client server -i\n", f);
+    fclose(f);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(afl_custom_queue_get(m, (const uint8_t *)path), 1);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(afl_custom_queue_get(m, (const uint8_t *)path), 1);
+    assert_int_equal(afl_custom_queue_get(m, (const uint8_t *)"/nowhere/x"), 1);
+    assert_int_equal(rmdir(dir), 0);
+    afl_custom_deinit(m);
+}
+
 static int clean_up(void **state) {
     (void)state;
     free(arena.base);
-    return unlink(make_target());
+    return unlink(make_target()) | unlink(make_session_target());
 }
 
 int main(void) {
@@ -290,6 +480,8 @@ int main(void) {
         cmocka_unit_test(test_deterministic), cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_reset_stays),   cmocka_unit_test(test_every_edit),
         cmocka_unit_test(test_from_nothing),  cmocka_unit_test(test_any_bytes),
+        cmocka_unit_test(test_lines),         cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_budget),        cmocka_unit_test(test_queue),
         cmocka_unit_test(test_max_size),      cmocka_unit_test(test_bad_target),
     };
 

@@ -78,6 +78,57 @@ static void test_everything(void **state) {
     sr_target_free(&t);
 }
 
+/* What a target with counterparts and a configuration language has besides. */
+static void test_sessions(void **state) {
+    (void)state;
+    struct sr_target t;
+
+    assert_int_equal(
+        read_text("program ssh\nneeds openssh-server  tmux\ncapability CAP_KILL CAP_BPF\n"
+                  "setup x.sh\ngrammar sub/g\nbind passwd /etc/passwd\n"
+                  "role sshd listener calls=listen !execs\nrole sshd user child-of=monitor\n"
+                  "session sshd -i\nbudget 50 20 30\nquick q-* r*.scn\n"
+                  "base before true\nbase client x\nbase serve tcp:22 cat\n"
+                  "line *_config Port <num>\nline a Match  user <a b|c>\t\\x20\n"
+                  "line *_config Port <num>\nbind a.b /x\nsection Match Host\nsection X\n",
+                  &t),
+        0);
+    assert_int_equal(t.needs.n, 2);
+    assert_string_equal(t.needs.v[1], "tmux");
+    assert_int_equal(t.capabilities.n, 2);
+    assert_string_equal(t.capabilities.v[1], "CAP_BPF");
+    assert_int_equal(sr_target_capability("CAP_BPF"), 39);
+    assert_int_equal(sr_target_capability("KILL"), -1);
+    assert_string_equal(t.setup, "/tmp/x.sh");
+    assert_string_equal(t.grammar, "/tmp/sub/g");
+    assert_int_equal(t.n_binds, 2);
+    assert_string_equal(t.binds[0].name, "passwd");
+    assert_string_equal(t.binds[0].path, "/etc/passwd");
+    assert_int_equal(t.n_roles, 2);
+    assert_string_equal(t.roles[0].image, "sshd");
+    assert_string_equal(t.roles[0].name, "listener");
+    assert_int_equal(t.roles[0].conditions.n, 2);
+    assert_string_equal(t.roles[0].conditions.v[1], "!execs");
+    assert_int_equal(t.roles[1].line, 8);
+    assert_int_equal(t.session.n, 2);
+    assert_string_equal(t.session.v[1], "-i");
+    assert_int_equal(t.budget[SR_DEPTH_ALONE], 50);
+    assert_int_equal(t.budget[SR_DEPTH_SESSION], 30);
+    assert_string_equal(t.quick, "q-* r*.scn");
+    assert_string_equal(t.base, "before true\nclient x\nserve tcp:22 cat\n");
+
+    assert_int_equal(t.sections.n, 3);
+    assert_string_equal(t.sections.v[1], "Host");
+    assert_int_equal(t.n_lines, 3);
+    assert_string_equal(t.lines[0].glob, "*_config");
+    assert_string_equal(t.lines[0].text.pieces[0].text, "Port ");
+    assert_int_equal(t.lines[0].text.pieces[0].kind, sr_target_kind(&t, "num"));
+    assert_string_equal(t.lines[1].text.pieces[0].text, "Match  user ");
+    assert_string_equal(t.kinds[t.lines[1].text.pieces[0].kind].values.v[0], "a b");
+    assert_string_equal(t.lines[1].text.pieces[1].text, "\t ");
+    sr_target_free(&t);
+}
+
 static void test_defaults(void **state) {
     (void)state;
     struct sr_target t;
@@ -120,6 +171,29 @@ static void test_mistakes(void **state) {
         {"program x\nbase reset\n", "line 2: \"reset\" is no"},
         {"program x\nbase\n", "line 2: \"\" is no"},
         {"program x\nreference name\n", "line 2: no name and file"},
+        {"program x\ncapability CAP_NOTHING\n", "line 2: \"CAP_NOTHING\" is no capability"},
+        {"program x\ncapability KILL\n", "line 2: \"KILL\" is no"},
+        {"program x\nsetup a\nsetup a\n", "line 3: a second line"},
+        {"program x\nsetup\n", "line 2: nothing follows"},
+        {"program x\nbind a\n", "line 2: not a name and a path"},
+        {"program x\nbind a /b c\n", "line 2: not a name and a path"},
+        {"program x\nbind a/b /b\n", "line 2: \"a/b\" is no name"},
+        {"program x\nbind .. /b\n", "line 2: \"..\" is no name"},
+        {"program x\nbind a b\n", "line 2: \"b\" is no absolute path"},
+        {"program x\nrole x y\n", "line 2: no image, name and condition"},
+        {"program x\nrole x y \n", "line 2: no"},
+        {"program x\nrole /x y z\n", "line 2: \"/x y\""},
+        {"program x\nrole x y a;b\n", "line 2: \"a;b\" is no condition"},
+        {"program x\nbudget 50 50\n", "line 2: not three shares"},
+        {"program x\nbudget 50 x 50\n", "line 2: not three shares"},
+        {"program x\nbudget -50 100 50\n", "line 2: not three shares"},
+        {"program x\nbudget 50 20 20\n", "line 2: the three shares"},
+        {"program x\nbudget 50 20 30 0\n", "line 2: the three shares"},
+        {"program x\nbudget 0 0 100\nbudget 0 0 100\n", "line 3: a second line"},
+        {"program x\nquick\n", "line 2: nothing follows"},
+        {"program x\nline a\n", "line 2: no name pattern"},
+        {"program x\nline a b <\n", "line 2: a place"},
+        {"program x\nline a b <nosuch>\n", "line 2: no values of <nosuch>"},
     };
     struct sr_target t;
 
@@ -170,9 +244,8 @@ static int clean_up(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_everything),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_everything), cmocka_unit_test(test_sessions),
+        cmocka_unit_test(test_defaults),   cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_diff),
     };
     int fd = mkstemp(path);
