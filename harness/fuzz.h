@@ -3,11 +3,13 @@
  *
  *   fuzz_check.c     what has to be so before
  *   fuzz_prepare.c   the folder: a new one, or one that is resumed
+ *   fuzz_fixtures.c  the target's own scripts: fixtures, grammar
  *   fuzz_establish.c start-up set, seed set, environment
  *   fuzz_seeds.c     copies and wraps seeds, writes base.scn
  *   fuzz_cpu.c       a processor for each instance
  *   fuzz_instance.c  starts, watches, restarts and ends the afl-fuzz processes
- *   fuzz_discover.c  takes in discovery folders and has them replayed
+ *   fuzz_discover.c  takes in discovery folders
+ *   fuzz_replay.c    has discoveries replayed on the stock binary
  *   fuzz_inputs.c    matches the hook's input logs with AFL++'s queues
  *   fuzz_progress.c  the series, the live line, the summary
  *
@@ -24,13 +26,14 @@
 #include "sandbox.h"
 #include "store.h"
 
-#define SR_FUZZ_BATCH 8 /* discoveries that one child process replays */
+#define SR_FUZZ_BATCH 256 /* discoveries that one child process replays */
 
 struct sr_fuzz_options {
     uint64_t time_ms, execs; /* 0: no bound */
     unsigned instances;      /* 0: not given */
     uint64_t seed;
     bool has_seed, instrumented;
+    bool quick;                       /* only the seeds that the target's `quick` names */
     const char *dir, *seeds, *resume; /* NULL: not given */
     char **words;                     /* TARGET, or PROGRAM ARG… after "--" */
     int n_words;
@@ -108,10 +111,14 @@ void sr_fuzz_close(struct sr_fuzz *f, const char *reason);
 int sr_fuzz_check_system(struct sr_fuzz *f);
 int sr_fuzz_check_program(const char *path);
 
-/* Fills DIR/seeds. Exit status, the reason printed. from: NULL for one minimal seed. */
-int sr_fuzz_seeds(struct sr_fuzz *f, const char *from);
+/* Fills DIR/seeds. Exit status, the reason printed. from: NULL for one minimal seed. globs: only
+ * files with a name that one of these matches (words), or NULL. */
+int sr_fuzz_seeds(struct sr_fuzz *f, const char *from, const char *globs);
 /* PROGRAM's arguments as scenario lines into DIR/base.scn. 0 or a negative errno. */
 int sr_fuzz_base_of_command(struct sr_fuzz *f);
+
+/* Runs the target's set-up and grammar scripts, says what is missing. Exit status. */
+int sr_fuzz_fixtures(struct sr_fuzz *f, const struct sr_target *t);
 
 /* 0, or -1 with the reason printed. */
 int sr_fuzz_write_hook_conf(struct sr_fuzz *f, unsigned i);
@@ -120,6 +127,10 @@ int sr_fuzz_start(struct sr_fuzz *f, unsigned i);
 /* Restarts what died; false: no instance is left and none can be started. */
 bool sr_fuzz_mind_instances(struct sr_fuzz *f);
 void sr_fuzz_stop(struct sr_fuzz *f, const volatile int *hurry);
+
+/* Calls of every start-up; calls that the seeds make as well. */
+bool sr_fuzz_is_startup(const struct sr_fuzz *f, const struct sr_discovery *d);
+bool sr_fuzz_is_seeds(const struct sr_fuzz *f, const struct sr_discovery *d);
 
 void sr_fuzz_take_discoveries(struct sr_fuzz *f, bool quiet);
 void sr_fuzz_mind_replays(struct sr_fuzz *f);
