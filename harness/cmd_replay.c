@@ -26,20 +26,20 @@
 #include "setfile.h"
 #include "sysreach/scenario.h"
 
-enum { KEY_PROGRAM = 256, KEY_BASE, KEY_EXEC, KEY_INSIDE, KEY_COUNT, KEY_GRACE };
+enum { KEY_PROGRAM = 256, KEY_BASE, KEY_EXEC, KEY_INSIDE, KEY_COUNT, KEY_GRACE, KEY_KEEP };
 
 #define RUNS_OF_A_CALL 10
 
 struct options {
     const char *program, *base, *image, *args[3];
     unsigned n_args, times;
-    unsigned long count, grace_ms;
+    unsigned long count, grace_ms, keep;
     bool json, exec, inside;
 };
 
 /* What is to be run, and which call is asked about. */
 struct job {
-    char program[PATH_MAX], base[PATH_MAX], scenario[PATH_MAX + 64];
+    char campaign[PATH_MAX], program[PATH_MAX], base[PATH_MAX], scenario[PATH_MAX + 64];
     struct sr_call call;
     bool has_call, has_base;
 };
@@ -99,6 +99,7 @@ static int from_campaign(const struct options *o, struct job *job) {
         free(c);
         return SR_EXIT_USAGE;
     }
+    snprintf(job->campaign, sizeof job->campaign, "%s", c->dir);
     snprintf(job->program, sizeof job->program, "%s", c->program);
     job->has_base = sr_campaign_path(c, SR_DIR_BASE, job->base) && !access(job->base, R_OK);
     if (stat(what, &st) == 0 && S_ISREG(st.st_mode)) {
@@ -213,6 +214,7 @@ static int run(const struct options *o, const struct job *job) {
     const struct sr_runner runner = {
         .program = job->program,
         .base = job->has_base ? job->base : NULL,
+        .campaign = job->campaign[0] ? job->campaign : NULL,
         .times = o->times        ? o->times
                  : job->has_call ? RUNS_OF_A_CALL
                                  : 1,
@@ -247,6 +249,7 @@ static const struct argp_option option_list[] = {
      "Just run it and show its output, so that strace -f or a debugger can look", 0},
     {"grace", KEY_GRACE, "MS", 0, "How long leftover processes may go on (default 100)", 0},
     {"inside", KEY_INSIDE, NULL, OPTION_HIDDEN, NULL, 0},
+    {"keep", KEY_KEEP, "BITS", OPTION_HIDDEN, NULL, 0},
     {"count", KEY_COUNT, "N", OPTION_HIDDEN, NULL, 0},
     {0},
 };
@@ -288,6 +291,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case KEY_COUNT:
         o->count = number(state, arg, 1000000);
         return 0;
+    case KEY_KEEP:
+        o->keep = number(state, arg, ULONG_MAX);
+        return 0;
     case KEY_GRACE:
         o->grace_ms = number(state, arg, 60000);
         return 0;
@@ -327,6 +333,7 @@ int sr_cmd_replay(int argc, char **argv) {
                                      .scenarios = o.count,
                                      .times = o.times ? o.times : 1,
                                      .grace_ms = o.grace_ms,
+                                     .keep_caps = o.keep,
                                      .record = !o.exec,
                                      .echo = o.exec};
         return sr_inside_run(&in);

@@ -24,6 +24,7 @@ int sr_cmd_status(int argc, char **argv);
 int sr_cmd_report(int argc, char **argv);
 int sr_cmd_show(int argc, char **argv);
 int sr_cmd_replay(int argc, char **argv);
+int sr_cmd_init(int argc, char **argv);
 
 /* "sysreach: …" and a newline on stderr. */
 void sr_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

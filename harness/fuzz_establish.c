@@ -14,11 +14,13 @@
 #include <unistd.h>
 
 #include "buildid.h"
+#include "caps.h"
 #include "commands.h"
 #include "fuzz.h"
 #include "layout.h"
 #include "names.h"
 #include "runner.h"
+#include "sandbox.h"
 
 #define EMPTY_SEED        SR_DIR_HOOK "/empty.scn"
 #define PROGRAM_BYTES_MAX (512u << 20)
@@ -26,6 +28,7 @@
 static struct sr_runner runner_of(const struct sr_fuzz *f, char base[PATH_MAX]) {
     return (struct sr_runner){.program = f->c.program,
                               .base = sr_campaign_path(&f->c, SR_DIR_BASE, base),
+                              .campaign = f->c.dir,
                               .times = 1,
                               .grace_ms = f->c.grace_ms};
 }
@@ -132,6 +135,8 @@ static int record_seeds(struct sr_fuzz *f) {
         if (f->store)
             sr_store_commit(f->store);
         take_objects(f, batch.u);
+        if (f->c.instrumented)
+            sr_union_merge_parts(f->u, batch.u);
         sr_batch_free(&batch);
     }
     for (int i = 0; i < n; i++) {
@@ -192,6 +197,34 @@ static void store_program(struct sr_fuzz *f) {
         sr_store_environment(f->store, "instrumented_build", f->c.execute);
 }
 
+/* Who runs the program: what it may do decides what it can be seen to do. */
+static void store_user(struct sr_fuzz *f) {
+    struct sr_sandbox_of *of = calloc(1, sizeof *of);
+    char *text = NULL;
+    size_t len = 0;
+    FILE *to = open_memstream(&text, &len);
+
+    if (of && to && !sr_sandbox_of_campaign(f->c.dir, of)) {
+        uint64_t kept = sr_caps_kept(&of->target);
+        unsigned n = 0;
+
+        fprintf(to, geteuid() ? "an ordinary user (uid %u)" : "root (uid %u)", (unsigned)geteuid());
+        for (size_t i = 0; i < of->target.capabilities.n; i++) {
+            const char *name = of->target.capabilities.v[i];
+
+            if (kept >> sr_target_capability(name) & 1)
+                fprintf(to, "%s%s", n++ ? " " : ", keeps ", name);
+        }
+        fputs(n ? "" : ", without capabilities", to);
+    }
+    if (to && fclose(to) == 0 && len)
+        sr_store_environment(f->store, "user", text);
+    free(text);
+    if (of)
+        sr_target_free(&of->target);
+    free(of);
+}
+
 static void store_environment(struct sr_fuzz *f) {
     char text[128];
     struct utsname uts;
@@ -211,6 +244,7 @@ static void store_environment(struct sr_fuzz *f) {
     sr_store_environment(f->store, "cpus", text);
     snprintf(text, sizeof text, "%u", (unsigned)geteuid());
     sr_store_environment(f->store, "uid", text);
+    store_user(f);
     snprintf(text, sizeof text, "%u", f->c.instances);
     sr_store_environment(f->store, "instances", text);
     snprintf(text, sizeof text, "%" PRIu64, f->c.seed);

@@ -20,9 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "fuzz.h"
 #include "layout.h"
 #include "paths.h"
+#include "roleconf.h"
 
 #define STRIKES_MAX    5    /* restarts in a row without a new input */
 #define STOP_MS        5000 /* afl-fuzz's time to write its statistics */
@@ -36,15 +38,42 @@ static const char *aflname(const struct sr_fuzz *f, unsigned i) {
     return f->c.instances > 1 ? f->instances[i].name : "default";
 }
 
+static void print_kept(FILE *out, const struct sr_target *t) {
+    uint64_t kept = sr_caps_kept(t);
+
+    fprintf(out, "keep");
+    for (int cap = 0; cap < 64; cap++)
+        if (kept >> cap & 1)
+            fprintf(out, " %d", cap);
+    fprintf(out, "\n");
+}
+
+/* What the hook has to know of the target file. */
+static void print_target(FILE *out, const struct sr_target *t) {
+    print_kept(out, t);
+    for (size_t i = 0; i < t->session.n; i++)
+        fprintf(out, "session %s\n", t->session.v[i]);
+    for (size_t i = 0; i < t->prelude.n; i++)
+        fprintf(out, "prelude %s\n", t->prelude.v[i]);
+    for (size_t i = 0; i < t->fresh.n; i++)
+        fprintf(out, "fresh %s\n", t->fresh.v[i]);
+    sr_roleconf_write(t, "role", out);
+}
+
 int sr_fuzz_write_hook_conf(struct sr_fuzz *f, unsigned i) {
     char path[PATH_MAX], part[64], *text = NULL;
     const char *name = f->instances[i].name;
+    struct sr_sandbox_of of;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
     int err = -ENOMEM;
 
     if (!out)
         return err;
+    if (sr_sandbox_of_campaign(f->c.dir, &of) == 0)
+        print_target(out, &of.target);
+    sr_target_free(&of.target);
+    fprintf(out, "hide %s\n", SR_BOX_CAMPAIGN);
     fprintf(out, "program %s\n", f->c.program);
     fprintf(out, "union %s/%s\n", SR_BOX_CAMPAIGN,
             f->c.instrumented ? SR_DIR_CANDIDATES : SR_DIR_UNION);
@@ -107,7 +136,8 @@ static void free_words(struct words *w) {
 }
 
 /* All that afl-fuzz and the hook get to know. Nothing of the caller's environment passes. */
-static void environment(const struct sr_fuzz *f, unsigned i, struct words *w) {
+static void environment(const struct sr_fuzz *f, unsigned i, const struct sr_target *t,
+                        struct words *w) {
     static const char *const always[] = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME=/tmp",
@@ -129,6 +159,10 @@ static void environment(const struct sr_fuzz *f, unsigned i, struct words *w) {
     add(w, "AFL_CUSTOM_MUTATOR_LIBRARY=%s/%s", SR_BOX_LIB, SR_MUTATOR_LIBRARY);
     add(w, "AFL_MAP_SIZE=%u", f->c.map_size);
     add(w, "SYSREACH_HOOK=%s/%s/%s.conf", SR_BOX_CAMPAIGN, SR_DIR_HOOK, f->instances[i].name);
+    /* Havoc on bytes breaks the lines of a configuration, and a program that refuses one line
+     * refuses all of them. */
+    if (t->n_lines)
+        add(w, "AFL_CUSTOM_MUTATOR_ONLY=1");
     if (f->c.target[0])
         add(w, "SYSREACH_TARGET=%s/%s", SR_BOX_CAMPAIGN, SR_DIR_TARGET);
 }
@@ -188,19 +222,25 @@ static void child(char **argv, char **env, const char *log, pid_t parent) {
 
 int sr_fuzz_start(struct sr_fuzz *f, unsigned i) {
     struct sr_instance *in = &f->instances[i];
-    const struct sr_sandbox box = {.campaign = f->c.dir, .program = f->c.execute};
+    struct sr_sandbox box = {.campaign = f->c.dir, .program = f->c.execute};
+    struct sr_sandbox_of of;
     struct words afl = {.n = 0}, env = {.n = 0};
     char log[PATH_MAX], **argv = NULL;
     pid_t self = getpid();
 
     command(f, i, &afl);
-    environment(f, i, &env);
-    if (!afl.failed && !env.failed)
-        argv = sr_sandbox_command(&box, afl.v);
+    if (!sr_sandbox_of_campaign(f->c.dir, &of)) {
+        environment(f, i, &of.target, &env);
+        box.target = &of.target;
+        box.fixtures = of.fixtures[0] ? of.fixtures : NULL;
+        if (!afl.failed && !env.failed)
+            argv = sr_sandbox_command(&box, afl.v);
+        sr_target_free(&of.target);
+    }
     free_words(&afl);
     if (!argv) {
         free_words(&env);
-        sr_fuzz_problem(f, "out of memory; cannot start an instance");
+        sr_fuzz_problem(f, "out of memory, or the target file is gone; cannot start an instance");
         return -1;
     }
     log_path(f, i, log);

@@ -18,6 +18,7 @@
 #include "instrument.h"
 #include "layout.h"
 #include "paths.h"
+#include "roleconf.h"
 #include "target.h"
 
 #define REFERENCE_BYTES_MAX (4u << 20)
@@ -144,6 +145,14 @@ static int read_target(struct sr_fuzz *f, struct sr_target *t, char *path) {
         sr_error("%s", err);
         return SR_EXIT_USAGE;
     }
+    if (sr_roleconf_check(t, err, sizeof err)) {
+        sr_error("%s: %s", path, err);
+        return SR_EXIT_USAGE;
+    }
+    if (f->options.quick && !t->quick) {
+        sr_error("-p quick: %s has no line `quick`; leave the option out", path);
+        return SR_EXIT_USAGE;
+    }
     snprintf(f->c.target, sizeof f->c.target, "%.*s", NAME_MAX, base_name(path));
     return SR_EXIT_OK;
 }
@@ -182,6 +191,8 @@ static int fill(struct sr_fuzz *f, const struct sr_target *t, const char *target
             snprintf(f->c.reference, sizeof f->c.reference, "%s", t->reference_name);
             status = copy_file(f, t->reference, SR_DIR_REFERENCE);
         }
+        if (!status)
+            status = sr_fuzz_fixtures(f, t);
         if (status)
             return status;
     } else {
@@ -191,7 +202,8 @@ static int fill(struct sr_fuzz *f, const struct sr_target *t, const char *target
         sr_error("%s/%s: %s", f->c.dir, SR_DIR_BASE, strerror(-err));
         return SR_EXIT_ENV;
     }
-    if ((status = sr_fuzz_seeds(f, seeds_of(f, t, path))) || (status = make_unions(f)))
+    if ((status = sr_fuzz_seeds(f, seeds_of(f, t, path), f->options.quick ? t->quick : NULL)) ||
+        (status = make_unions(f)))
         return status;
     f->c.created_ms = sr_epoch_ms();
     err = sr_campaign_save(&f->c);

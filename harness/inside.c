@@ -18,6 +18,7 @@
 #include "filter.h"
 #include "inside.h"
 #include "layout.h"
+#include "privs.h"
 #include "run.h"
 #include "startmain.h"
 #include "sys.h"
@@ -27,6 +28,7 @@ struct replay {
     struct sr_run run;
     struct sr_union *u;
     FILE *records;
+    int dir; /* of the batch */
     char *base, *text;
     size_t base_len, len;
     uint64_t main; /* address of the breakpoint, 0: none */
@@ -34,12 +36,12 @@ struct replay {
     bool startup_known;
 };
 
-static char *read_text(const char *dir, const char *name, size_t *len) {
-    char path[4096], *text = NULL;
-    FILE *f;
+/* Through a descriptor: by then the folder is hidden. */
+static char *read_text(int dir, const char *name, size_t *len) {
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    FILE *f = fd >= 0 ? fdopen(fd, "re") : NULL;
+    char *text = NULL;
 
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    f = fopen(path, "re");
     text = f ? malloc(SR_TEXT_MAX) : NULL;
     *len = text ? fread(text, 1, SR_TEXT_MAX, f) : 0;
     if (f)
@@ -125,6 +127,8 @@ static int run_once(struct replay *r) {
         return SR_EXIT_ENV;
     }
     sr_run_finish(run, pid);
+    if ((run->recorder.ipc || !run->record) && !sr_privs_fresh_ipc())
+        run->recorder.ipc = false;
     merge(r);
     run->result->hash = sr_hash64(r->text, r->len);
     if (fwrite(run->result, run->result->bytes, 1, r->records) != 1) {
@@ -141,7 +145,7 @@ static int run_all(struct replay *r) {
         char name[64];
 
         snprintf(name, sizeof name, SR_OUT_SCENARIO, i);
-        r->text = read_text(r->in->dir, name, &r->len);
+        r->text = read_text(r->dir, name, &r->len);
         if (!r->text) {
             sr_error("cannot read scenario %zu of the batch", i);
             return SR_EXIT_ENV;
@@ -151,6 +155,20 @@ static int run_all(struct replay *r) {
         free(r->text);
     }
     return status;
+}
+
+static int read_roles(struct replay *r) {
+    size_t len;
+    char *text = read_text(r->dir, SR_OUT_ROLES, &len), *rest = NULL;
+    int err = 0;
+
+    if (text)
+        text[len < SR_TEXT_MAX ? len : SR_TEXT_MAX - 1] = 0;
+    for (char *line = text ? strtok_r(text, "\n", &rest) : NULL; line && !err;
+         line = strtok_r(NULL, "\n", &rest))
+        err = sr_roles_rule(r->run.roles, line);
+    free(text);
+    return err;
 }
 
 static int open_all(struct replay *r) {
@@ -165,9 +183,18 @@ static int open_all(struct replay *r) {
     r->records = fopen(path, "we");
     if (!err && !r->records)
         err = -errno;
-    r->base = read_text(r->in->dir, SR_OUT_BASE, &r->base_len);
+    r->dir = open(r->in->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!err && r->dir < 0)
+        err = -errno;
+    r->base = read_text(r->dir, SR_OUT_BASE, &r->base_len);
     if (!err)
         err = sr_run_init(&r->run, r->u, SR_BOX_ROOT);
+    if (!err)
+        err = read_roles(r);
+    if (!err)
+        err = sr_stage_box(&r->run.stage);
+    if (!err)
+        err = sr_privs_hide(r->in->dir);
     if (!err)
         err = sr_run_start_clock((void (*)(void))(uintptr_t)sr_gate_restorer);
     return err;
@@ -188,6 +215,8 @@ int sr_inside_run(const struct sr_inside *in) {
     r->run.owner = (struct sr_run_owner){.ctx = r, .exec = on_exec, .trap = on_trap};
     r->run.grace_ms = (unsigned)in->grace_ms;
     r->run.record = in->record;
+    r->run.keep_caps = in->keep_caps;
+    r->run.own_filters = true;
     r->run.stage.echo = in->echo ? STDOUT_FILENO : -1;
     status = run_all(r);
     if (fclose(r->records)) {
@@ -195,6 +224,7 @@ int sr_inside_run(const struct sr_inside *in) {
         status = SR_EXIT_ENV;
     }
     sr_union_close(r->u);
+    close(r->dir);
     free(r->base);
     free(r);
     return status;

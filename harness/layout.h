@@ -14,13 +14,17 @@
 #define SR_DIR_AFL         "afl"           /* AFL++'s own folders */
 #define SR_DIR_HOOK        "hook"          /* NAME.conf, NAME.inputs: one a forkserver */
 #define SR_DIR_DISCOVERIES "discoveries"   /* a folder a call: evidence */
-#define SR_DIR_LOG         "log"           /* what afl-fuzz printed */
+#define SR_DIR_FIXTURES    "fixtures" /* what the target's set-up script made: keys, accounts */
+#define SR_DIR_LOG         "log"      /* what afl-fuzz printed */
 
 /* Where things lie inside the sandbox. */
+#define SR_BOX_OURS     "/run/sysreach" /* read-only, but for the campaign and the replay's folder */
 #define SR_BOX_CAMPAIGN "/run/sysreach/campaign"
 #define SR_BOX_LIB      "/run/sysreach/lib"
 #define SR_BOX_SELF     "/run/sysreach/sysreach"
 #define SR_BOX_OUT      "/run/sysreach/out"
-#define SR_BOX_ROOT     "/tmp/w" /* the top of each scenario's tree */
+#define SR_BOX_FIXTURES "/run/fixtures"
+#define SR_BOX_SSHD     "/run/sshd" /* sshd wants it to be there, empty and root's */
+#define SR_BOX_ROOT     "/tmp/w"    /* the top of each scenario's tree */
 
 #endif

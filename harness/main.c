@@ -23,6 +23,7 @@ static const struct command {
     {"report", "what a campaign observed", sr_cmd_report},
     {"show", "the evidence for one call", sr_cmd_show},
     {"replay", "runs an input again and says whether a call happens", sr_cmd_replay},
+    {"init", NULL, sr_cmd_init}, /* not listed */
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -40,8 +41,9 @@ static int help(int argc, char **argv) {
                                  "Commands:\n");
 
     for (size_t i = 0; i < N_COMMANDS && at < sizeof doc; i++)
-        at += (size_t)snprintf(doc + at, sizeof doc - at, "  %-8s %s\n", commands[i].name,
-                               commands[i].summary);
+        if (commands[i].summary)
+            at += (size_t)snprintf(doc + at, sizeof doc - at, "  %-8s %s\n", commands[i].name,
+                                   commands[i].summary);
     if (at < sizeof doc)
         snprintf(doc + at, sizeof doc - at,
                  "\v`sysreach COMMAND --help` and the page sysreach-COMMAND(1) tell more.\n\n"

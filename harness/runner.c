@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "caps.h"
 #include "commands.h"
 #include "inside.h"
 #include "layout.h"
+#include "roleconf.h"
 #include "runner.h"
 #include "sandbox.h"
 
@@ -51,7 +54,7 @@ static void remove_dir(const char *dir, size_t scenarios) {
         snprintf(path, sizeof path, "%s/%s", dir, name);
         unlink(path);
     }
-    static const char *const others[] = {SR_OUT_BASE, SR_OUT_UNION, SR_OUT_RECORDS};
+    static const char *const others[] = {SR_OUT_BASE, SR_OUT_ROLES, SR_OUT_UNION, SR_OUT_RECORDS};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         snprintf(path, sizeof path, "%s/%s", dir, others[i]);
         unlink(path);
@@ -71,9 +74,40 @@ static bool fill_dir(const struct sr_runner *r, const char *dir, char *const sce
     return !r->base || copy(r->base, dir, SR_OUT_BASE);
 }
 
+static bool write_roles(const struct sr_target *t, const char *dir) {
+    char path[4096];
+    FILE *f;
+    bool ok;
+
+    snprintf(path, sizeof path, "%s/%s", dir, SR_OUT_ROLES);
+    f = fopen(path, "we");
+    if (f)
+        sr_roleconf_write(t, "", f);
+    ok = f && !ferror(f);
+    ok = (!f || !fclose(f)) && ok;
+    if (!ok)
+        sr_error("%s: %s", path, strerror(errno));
+    return ok;
+}
+
+/* Runs the command in the sandbox; the exit status, -1 if it cannot be had. */
+static int run_command(char **command) {
+    int status = -1;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        execvp(command[0], command);
+        sr_error("cannot run bubblewrap: %s; install the package bubblewrap", strerror(errno));
+        _exit(SR_EXIT_ENV);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 /* Runs ourselves in the sandbox; the exit status, -1 if it cannot be had. */
 static int run_inside(const struct sr_runner *r, const char *dir, size_t n) {
-    char times[32], count[32], grace[32], plain[] = "--exec";
+    char times[32], count[32], grace[32], keep[32], plain[] = "--exec";
     char *argv[] = {(char[]){SR_BOX_SELF},
                     (char[]){"replay"},
                     (char[]){"--inside"},
@@ -85,29 +119,31 @@ static int run_inside(const struct sr_runner *r, const char *dir, size_t n) {
                     times,
                     (char[]){"--grace"},
                     grace,
-                    NULL, /* --exec */
+                    (char[]){"--keep"},
+                    keep,
+                    r->plain ? plain : NULL,
                     NULL};
-    const struct sr_sandbox box = {.out = dir, .program = r->program, .extra_ro = r->extra_ro};
-    char **command;
+    struct sr_sandbox_of *of = calloc(1, sizeof *of);
+    struct sr_sandbox box = {.out = dir, .program = r->program, .extra_ro = r->extra_ro};
+    char **command = NULL;
     int status = -1;
-    pid_t pid;
 
-    if (r->plain)
-        argv[sizeof argv / sizeof *argv - 2] = plain;
-    snprintf(times, sizeof times, "%u", r->times);
-    snprintf(count, sizeof count, "%zu", n);
-    snprintf(grace, sizeof grace, "%u", r->grace_ms);
-    command = sr_sandbox_command(&box, argv);
-    pid = command ? fork() : -1;
-    if (pid == 0) {
-        execvp(command[0], command);
-        sr_error("cannot run bubblewrap: %s; install the package bubblewrap", strerror(errno));
-        _exit(SR_EXIT_ENV);
+    if (of && (!r->campaign || !sr_sandbox_of_campaign(r->campaign, of))) {
+        box.target = &of->target;
+        box.fixtures = of->fixtures[0] ? of->fixtures : NULL;
+        snprintf(times, sizeof times, "%u", r->times);
+        snprintf(count, sizeof count, "%zu", n);
+        snprintf(grace, sizeof grace, "%u", r->grace_ms);
+        snprintf(keep, sizeof keep, "%" PRIu64, sr_caps_kept(&of->target));
+        command = sr_sandbox_command(&box, argv);
     }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    if (command && write_roles(&of->target, dir))
+        status = run_command(command);
     sr_sandbox_free(command);
-    return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (of)
+        sr_target_free(&of->target);
+    free(of);
+    return status;
 }
 
 static bool load_union(const char *dir, struct sr_batch *out) {

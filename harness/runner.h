@@ -17,6 +17,7 @@ struct sr_runner {
     const char *program;  /* absolute path */
     const char *base;     /* scenario text file that stands before each one; NULL: none */
     const char *extra_ro; /* see struct sr_sandbox */
+    const char *campaign; /* its fixtures, binds and capabilities are used; NULL: none */
     unsigned times;       /* how often each scenario runs; at least 1 */
     unsigned grace_ms;    /* for leftover processes */
     bool plain; /* nothing is recorded and nothing traced, so that another tracer can look; output

@@ -148,7 +148,7 @@ struct dirent64_raw {
     char name[];
 };
 
-static void wipe(int dir, const char *keep, int depth);
+static void wipe(int dir, const char *const *keep, int depth);
 
 static void remove_dir(int parent, const char *name, int depth) {
     const long flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
@@ -161,24 +161,32 @@ static void remove_dir(int parent, const char *name, int depth) {
         fd = sr_sys(SYS_openat, parent, name, flags);
     if (fd < 0)
         return;
+    sr_sys(SYS_fchmod, fd, 0700);
     wipe((int)fd, NULL, depth + 1);
     sr_sys(SYS_close, fd);
     sr_sys(SYS_unlinkat, parent, name, AT_REMOVEDIR);
 }
 
-static void wipe(int dir, const char *keep, int depth) {
+static bool is_kept(const char *name, const char *const *keep) {
+    if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
+        return true;
+    for (; keep && *keep; keep++)
+        if (strcmp(name, *keep) == 0)
+            return true;
+    return false;
+}
+
+static void wipe(int dir, const char *const *keep, int depth) {
     _Alignas(struct dirent64_raw) char buf[2048];
     long n;
 
-    sr_sys(SYS_fchmod, dir, 0755);
     sr_sys(SYS_lseek, dir, 0, 0);
     while ((n = sr_sys(SYS_getdents64, dir, buf, sizeof buf)) > 0)
         for (long at = 0; at < n;) {
             struct dirent64_raw *e = (struct dirent64_raw *)(void *)(buf + at);
-            bool dot = e->name[0] == '.' && (!e->name[1] || (e->name[1] == '.' && !e->name[2]));
 
             at += e->reclen;
-            if (dot || (keep && strcmp(e->name, keep) == 0))
+            if (is_kept(e->name, keep))
                 continue;
             if (e->type == DT_DIR)
                 remove_dir(dir, e->name, depth);
@@ -187,6 +195,22 @@ static void wipe(int dir, const char *keep, int depth) {
         }
 }
 
-void sr_tree_wipe(int dir, const char *keep) {
+/* A program may have given the folder to somebody, or taken its permissions away. */
+static void take_back(int dir, unsigned mode) {
+    static long uid = -1;
+    struct stat now;
+
+    if (uid < 0)
+        uid = sr_sys(SYS_geteuid);
+    if (sr_sys(SYS_fstat, dir, &now))
+        return;
+    if ((long)now.st_uid != uid)
+        sr_sys(SYS_fchown, dir, uid, sr_sys(SYS_getegid));
+    if ((now.st_mode & 07777) != mode || (long)now.st_uid != uid)
+        sr_sys(SYS_fchmod, dir, mode);
+}
+
+void sr_tree_wipe(int dir, unsigned mode, const char *const keep[]) {
+    take_back(dir, mode);
     wipe(dir, keep, 0);
 }
