@@ -123,6 +123,9 @@ static void put_call(const struct sr_report *r, const struct sr_report_call *c) 
                                         ? "start-up: every run makes it before main"
                                     : c->origin == SR_ORIGIN_SEED ? "a seed makes it"
                                                                   : "fuzzing");
+    if (sr_set_has(&r->images[c->image].attempted, c->call))
+        printf("  refused        at least once, by the program's own seccomp filter\n");
+    sr_report_put_role_names(r, r->images[c->image].slot, c->call, stdout);
     if (!c->found) {
         printf("  evidence       none of its own; %s\n",
                c->origin == SR_ORIGIN_STARTUP ? "no input was seen to make it after start-up"

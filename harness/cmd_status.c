@@ -55,6 +55,7 @@ static void put_text(const struct sr_report *r) {
     printf("  time       %s\n", sr_time_print(r->elapsed_ms, when));
     printf("  inputs     %" PRIu64 ", %.0f/s, last minute %.0f/s\n", r->sum.finished,
            sr_report_rate(r), recent_rate(r));
+    sr_report_put_depths(r, "             ", stdout);
     printf("  calls      %u, all images and start-up; %" PRIu64 " call sites\n", calls_of(r),
            r->sites);
     if (d)
@@ -70,6 +71,9 @@ static void put_text(const struct sr_report *r) {
                in->name[0] ? in->name : "(not started)", in->finished, in->crashes, in->timeouts,
                in->restarts);
     }
+    if (r->sum.unwitnessed)
+        printf("  unwitnessed  %" PRIu64 " discoveries whose evidence could not be written\n",
+               r->sum.unwitnessed);
     if (r->store)
         printf("  problems   %ld\n", sr_store_count(r->store, "notes"));
     else
@@ -90,6 +94,8 @@ static int put_json(const struct sr_report *r) {
     json_object_set_new(j, "inputs", json_integer((json_int_t)r->sum.finished));
     json_object_set_new(j, "inputs_per_second", json_real(sr_report_rate(r)));
     json_object_set_new(j, "inputs_per_second_last_minute", json_real(recent_rate(r)));
+    json_object_set_new(j, "depths", sr_report_json_depths(r));
+    json_object_set_new(j, "unwitnessed", json_integer((json_int_t)r->sum.unwitnessed));
     json_object_set_new(j, "calls", json_integer(calls_of(r)));
     json_object_set_new(j, "sites", json_integer((json_int_t)r->sites));
     if (d) {

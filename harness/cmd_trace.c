@@ -62,21 +62,26 @@ static void on_call(void *ctx, const struct sr_stop *stop) {
                stop->call);
 }
 
+static void on_refused(void *ctx, const struct sr_stop *stop) {
+    struct trace *t = ctx;
+
+    if (stop->image != NOT_STARTED)
+        sr_set_add(&t->sf->u->images[stop->image].attempted, stop->call);
+}
+
 static void on_object(void *ctx, unsigned image, const char *path) {
     if (image != NOT_STARTED)
         sr_union_object(((struct trace *)ctx)->sf->u, image, path);
 }
 
 /* The exec that launches belongs to the image that it launched. */
-static void on_exec(void *ctx, pid_t pid) {
+static void on_exec(void *ctx, pid_t pid, int image) {
     struct trace *t = ctx;
-    char path[4096];
-    int image;
 
     if (t->started || pid != t->recorder.first)
         return;
     t->started = true;
-    if (sr_read_exe(pid, path, sizeof path) > 0 && (image = sr_union_image(t->sf->u, path)) >= 0)
+    if (image >= 0)
         sr_set_merge(&t->sf->u->images[image].calls, &t->launch);
 }
 
@@ -95,6 +100,7 @@ static void on_tick(void *ctx) {
 static const struct sr_recorder_ops ops = {
     .image = on_image,
     .call = on_call,
+    .refused = on_refused,
     .object = on_object,
     .exec = on_exec,
     .tick = on_tick,

@@ -23,8 +23,9 @@
 
 #include "campaign.h"
 #include "discovery.h"
-#include "sandbox.h"
 #include "store.h"
+
+struct sr_target;
 
 #define SR_FUZZ_BATCH 256 /* discoveries that one child process replays */
 

@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "fuzz.h"
 #include "paths.h"
+#include "sandbox.h"
 
 /* True when an ELF file has an interpreter, that is, is started by the dynamic loader. */
 static bool has_interpreter(int fd, const Elf64_Ehdr *head) {

@@ -17,6 +17,7 @@
 #include "commands.h"
 #include "fuzz.h"
 #include "layout.h"
+#include "sandbox.h"
 
 #define SETUP_LOG   SR_DIR_LOG "/setup.txt"
 #define GRAMMAR_LOG SR_DIR_LOG "/grammar.txt"

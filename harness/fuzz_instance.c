@@ -25,6 +25,7 @@
 #include "layout.h"
 #include "paths.h"
 #include "roleconf.h"
+#include "sandbox.h"
 
 #define STRIKES_MAX    5    /* restarts in a row without a new input */
 #define STOP_MS        5000 /* afl-fuzz's time to write its statistics */

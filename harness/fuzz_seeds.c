@@ -6,6 +6,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -174,7 +175,22 @@ static int no_dots(const struct dirent *e) {
     return e->d_name[0] != '.';
 }
 
-int sr_fuzz_seeds(struct sr_fuzz *f, const char *from) {
+/* Whether one of the patterns, divided by blanks, is for this name. */
+static bool is_wanted(const char *globs, const char *name) {
+    char glob[NAME_MAX + 1];
+    size_t len;
+
+    for (; *globs; globs += len) {
+        globs += strspn(globs, " \t");
+        len = strcspn(globs, " \t");
+        snprintf(glob, sizeof glob, "%.*s", (int)len, globs);
+        if (len && fnmatch(glob, name, FNM_EXTMATCH) == 0)
+            return true;
+    }
+    return false;
+}
+
+int sr_fuzz_seeds(struct sr_fuzz *f, const char *from, const char *globs) {
     struct dirent **names = NULL;
     long seeds = 0;
 
@@ -192,7 +208,8 @@ int sr_fuzz_seeds(struct sr_fuzz *f, const char *from) {
         struct stat st;
 
         snprintf(path, sizeof path, "%s/%s", from, names[i]->d_name);
-        if (seeds >= 0 && seeds < SEEDS_MAX && stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+        if (seeds >= 0 && seeds < SEEDS_MAX && (!globs || is_wanted(globs, names[i]->d_name)) &&
+            stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
             int taken = take_seed(f, from, names[i]->d_name);
             seeds = taken < 0 ? -1 : seeds + taken;
         }
@@ -200,7 +217,10 @@ int sr_fuzz_seeds(struct sr_fuzz *f, const char *from) {
     }
     free(names);
     if (seeds == 0) {
-        sr_error("%s: no seed in it; one file with one line is enough", from);
+        if (globs)
+            sr_error("%s: no seed called %s; see the target's line `quick`", from, globs);
+        else
+            sr_error("%s: no seed in it; one file with one line is enough", from);
         return SR_EXIT_USAGE;
     }
     return seeds < 0 ? SR_EXIT_ENV : SR_EXIT_OK;

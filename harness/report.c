@@ -96,6 +96,7 @@ static void read_images(struct sr_report *r) {
         image->slot = i;
         image->hooked_slot = slot_of(r->hooked, path);
         image->startup = r->u->images[i].startup;
+        image->attempted = r->u->images[i].attempted;
         if (r->store && image->hooked_slot >= 0)
             image->seeds = sr_store_seed_set(r->store, (unsigned)image->hooked_slot);
         image->observed = sr_union_of(r->u, i);
@@ -177,6 +178,11 @@ static void read_counters(struct sr_report *r) {
         r->sum.denied += in->denied;
         r->sum.cut += in->cut;
         r->sum.restarts += in->restarts;
+        r->sum.unwitnessed += in->unwitnessed;
+        for (int d = 0; d < SR_DEPTHS; d++) {
+            r->sum.depth_inputs[d] += in->depth_inputs[d];
+            r->sum.depth_us[d] += in->depth_us[d];
+        }
     }
     r->sites = sr_union_site_count(r->hooked);
 }

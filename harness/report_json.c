@@ -60,6 +60,25 @@ static json_t *json_of_call(const struct sr_report *r, const struct sr_report_ca
     return j;
 }
 
+static json_t *json_of_roles(const struct sr_report *r, unsigned slot) {
+    struct sr_report_role *roles = calloc(SR_ROLES_MAX, sizeof *roles);
+    size_t n = roles ? sr_report_roles(r, slot, roles) : 0;
+    json_t *a = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        json_t *j = json_object();
+
+        json_object_set_new(j, "name", *roles[i].name ? text(roles[i].name) : json_null());
+        json_object_set_new(j, "processes", integer(roles[i].role->processes));
+        json_object_set_new(j, "calls", names_of(&roles[i].role->calls));
+        json_object_set_new(j, "attempted", names_of(&roles[i].role->attempted));
+        json_object_set_new(j, "only", names_of(&roles[i].only));
+        json_array_append_new(a, j);
+    }
+    free(roles);
+    return a;
+}
+
 static json_t *json_of_images(const struct sr_report *r) {
     json_t *a = json_array();
 
@@ -73,6 +92,8 @@ static json_t *json_of_images(const struct sr_report *r) {
         json_object_set_new(j, "seeds", r->store ? names_of(&image->seeds) : json_null());
         json_object_set_new(j, "observed", names_of(&image->observed));
         json_object_set_new(j, "added", names_of(&beyond));
+        json_object_set_new(j, "attempted", names_of(&image->attempted));
+        json_object_set_new(j, "roles", json_of_roles(r, image->slot));
         for (unsigned k = 0; k < SR_OBJECTS_MAX; k++) {
             const char *path = sr_union_object_path(r->u, k);
             if (path && r->u->objects[k].image == image->slot)
@@ -82,6 +103,21 @@ static json_t *json_of_images(const struct sr_report *r) {
         json_array_append_new(a, j);
     }
     return a;
+}
+
+/* Why calls of the reference were not observed, where something is known. */
+static json_t *json_of_reasons(const struct sr_report *r, const struct sr_set *missing) {
+    json_t *j = json_object();
+    char name[SR_CALL_NAME_BYTES];
+    struct sr_call c;
+
+    for (unsigned at = 0; sr_set_next(missing, &at, &c);) {
+        const char *reason = sr_report_reason(r, c);
+
+        if (reason)
+            json_object_set_new(j, sr_call_name(c, name), json_string(reason));
+    }
+    return j;
 }
 
 static json_t *json_of_reference(const struct sr_report *r) {
@@ -106,6 +142,7 @@ static json_t *json_of_reference(const struct sr_report *r) {
     json_object_set_new(j, "calls", names_of(&r->reference));
     json_object_set_new(j, "both", names_of(&both));
     json_object_set_new(j, "only_reference", names_of(&missing));
+    json_object_set_new(j, "reasons", json_of_reasons(r, &missing));
     json_object_set_new(j, "unknown", names_of(&unknown));
     json_object_set_new(j, "only_observed", names_of(&extra));
     return j;
@@ -166,6 +203,8 @@ static json_t *json_of_counters(const struct sr_report *r) {
                 {"cut", r->sum.cut},
                 {"denied", r->sum.denied},
                 {"forkservers", r->sum.restarts},
+                {"unwitnessed", r->sum.unwitnessed},
+                {"roles_cut", r->hooked->roles_cut},
                 {"sites_lost", r->hooked->sites_lost},
                 {"names_lost", r->hooked->names_lost},
                 {"sets_lost", r->sets_lost}};
@@ -176,6 +215,26 @@ static json_t *json_of_counters(const struct sr_report *r) {
     json_object_set_new(j, "kept", r->kept >= 0 ? json_integer(r->kept) : json_null());
     json_object_set_new(j, "seeds", r->seeds >= 0 ? json_integer(r->seeds) : json_null());
     return j;
+}
+
+json_t *sr_report_json_depths(const struct sr_report *r) {
+    json_t *a = json_array();
+
+    for (int d = 0; d < SR_DEPTHS; d++) {
+        struct sr_report_depth depth;
+        json_t *j;
+
+        if (!sr_report_depth(r, (enum sr_depth)d, &depth))
+            continue;
+        j = json_object();
+        json_object_set_new(j, "depth", json_string(sr_depth_name((enum sr_depth)d)));
+        json_object_set_new(j, "inputs", integer(depth.inputs));
+        json_object_set_new(j, "seconds", json_real(depth.seconds));
+        json_object_set_new(j, "share", json_real(depth.share));
+        json_object_set_new(j, "inputs_per_second", json_real(depth.rate));
+        json_array_append_new(a, j);
+    }
+    return a;
 }
 
 /* A bound with its calls and how many of them were observed. */
@@ -310,6 +369,7 @@ int sr_report_json(const struct sr_report *r, FILE *to) {
     }
     json_object_set_new(j, "environment", environment);
     json_object_set_new(j, "counters", json_of_counters(r));
+    json_object_set_new(j, "depths", sr_report_json_depths(r));
     json_object_set_new(j, "images", json_of_images(r));
     for (size_t i = 0; i < r->n_calls; i++)
         json_array_append_new(calls, json_of_call(r, &r->calls[i]));

@@ -14,35 +14,12 @@
 #define PLOT_WIDTH  60
 #define PLOT_HEIGHT 10
 
-/* Names of a set, wrapped and indented. */
-static void put_names(FILE *to, const struct sr_set *set, int indent) {
-    struct sr_names *names = malloc(sizeof *names);
-    int column = indent;
-
-    if (!names)
-        return;
-    sr_names_of(set, names);
-    fprintf(to, "%*s", indent, "");
-    for (size_t i = 0; i < names->n; i++) {
-        int n = (int)strlen(names->name[i]);
-
-        if (column > indent && column + n + 1 > WIDTH) {
-            fprintf(to, "\n%*s", indent, "");
-            column = indent;
-        }
-        fprintf(to, "%s%s", column > indent ? " " : "", names->name[i]);
-        column += n + (column > indent);
-    }
-    fputc('\n', to);
-    free(names);
-}
-
 static void put_counted(FILE *to, const char *what, const struct sr_set *set) {
     unsigned n = sr_set_count(set);
 
     fprintf(to, "  %-22s %4u\n", what, n);
     if (n)
-        put_names(to, set, 8);
+        sr_report_put_names(to, set, 8);
 }
 
 struct environment {
@@ -54,6 +31,8 @@ static void put_environment(void *arg, const char *key, const char *value) {
     struct environment *e = arg;
     int n = (int)(strlen(key) + strlen(value)) + 3;
 
+    if (strcmp(key, "user") == 0)
+        return; /* stands above */
     if (e->column && e->column + n > WIDTH) {
         fputs(",\n             ", e->to);
         e->column = INDENT;
@@ -86,6 +65,8 @@ static void put_head(const struct sr_report *r, FILE *to) {
     if (r->kept >= 0)
         fprintf(to, ", %ld kept, %ld seeds", r->kept, r->seeds);
     fprintf(to, ", %" PRIu64 " call sites\n", r->sites);
+    sr_report_put_depths(r, "             ", to);
+    sr_report_put_user(r, to);
     if (r->store) {
         sr_store_each_environment(r->store, put_environment, &e);
         fputc('\n', to);
@@ -155,8 +136,11 @@ static void put_image(const struct sr_report *r, unsigned i, FILE *to) {
         fprintf(to, "  %-22s %4u  (whole runs, start-up included)\n", "seed set",
                 sr_set_count(&image->seeds));
     put_counted(to, r->store ? "fuzzing added" : "after start-up", &beyond);
+    if (sr_set_count(&image->attempted))
+        put_counted(to, "attempted, refused by the program's own filter", &image->attempted);
     if (image->slot == 0 && r->bound && r->bound->computed)
         put_bound_sizes(r->bound, to);
+    sr_report_put_roles(r, image->slot, to);
     fprintf(to, "\n  %-24s %-8s %11s %9s %7s  %s\n", "call", "origin", "first", "input", "replays",
             "witness");
     for (size_t k = 0; k < r->n_calls; k++)
@@ -223,7 +207,7 @@ static void put_gap(const struct sr_report_bound *b, FILE *to) {
             sr_bound_closed(&b->view[SR_POLICY_SOUND]) ? "" : "at least ",
             b->n_gap - b->n_tight_gap);
     if (b->n_gap > b->n_tight_gap)
-        put_names(to, &loose, 8);
+        sr_report_put_names(to, &loose, 8);
 }
 
 /* Names and paths are the target's. */
@@ -338,6 +322,26 @@ static void put_candidates(const struct sr_report *r, FILE *to) {
     }
 }
 
+/* Calls of the reference that were not observed, with what is known of the reason. */
+static void put_missing(const struct sr_report *r, const struct sr_set *missing, FILE *to) {
+    char name[SR_CALL_NAME_BYTES];
+    struct sr_names *names;
+
+    if (!r->bound || !r->bound->computed || !(names = malloc(sizeof *names))) {
+        put_counted(to, "only in the reference", missing);
+        return;
+    }
+    fprintf(to, "  %-22s %4u\n", "only in the reference", sr_set_count(missing));
+    sr_names_of(missing, names);
+    for (size_t i = 0; i < names->n; i++) {
+        struct sr_call call;
+
+        if (sr_call_parse(names->name[i], strlen(names->name[i]), &call))
+            fprintf(to, "        %-24s %s\n", sr_call_name(call, name), sr_report_reason(r, call));
+    }
+    free(names);
+}
+
 static void put_reference(const struct sr_report *r, FILE *to) {
     struct sr_set all = sr_union_all(r->u), both, missing, unknown, extra;
     struct sr_call c;
@@ -356,7 +360,7 @@ static void put_reference(const struct sr_report *r, FILE *to) {
     fprintf(to, "\nreference \"%s\": %u calls, against all images\n", r->c.reference,
             sr_set_count(&r->reference));
     put_counted(to, "in both", &both);
-    put_counted(to, "only in the reference", &missing);
+    put_missing(r, &missing, to);
     if (sr_set_count(&unknown))
         put_counted(to, "  of these unknown here", &unknown);
     put_counted(to, "only observed", &extra);
@@ -379,6 +383,12 @@ static void put_counters(const struct sr_report *r, FILE *to) {
             "lost for want of room: %" PRIu64 " call sites, %" PRIu64 " names, %" PRIu64
             " sets with unknown calls\n",
             r->hooked->sites_lost, r->hooked->names_lost, r->sets_lost);
+    if (r->sum.unwitnessed)
+        fprintf(to, "discoveries whose evidence could not be written: %" PRIu64 "\n",
+                r->sum.unwitnessed);
+    if (r->hooked->roles_cut)
+        fprintf(to, "inputs with more processes than roles can tell apart: %" PRIu64 "\n",
+                r->hooked->roles_cut);
     if (r->store && sr_store_count(r->store, "notes") > 0) {
         fprintf(to, "problems:\n");
         sr_store_each_note(r->store, put_note, to);

@@ -40,8 +40,9 @@ void sr_setfile_free(struct sr_setfile *sf) {
 
 /* Keys with a meaning are no keys that a caller may add: they would be read back as that. */
 bool sr_setfile_is_key(const char *key) {
-    static const char *const taken[] = {"arch",    "image",  "build-id",        "calls",
-                                        "startup", "object", "object-build-id", "incomplete"};
+    static const char *const taken[] = {"arch",     "image",  "build-id",        "calls",
+                                        "startup",  "object", "object-build-id", "incomplete",
+                                        "attempted"};
 
     if (!*key || strlen(key) > 40 ||
         strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789- ") != strlen(key))
@@ -157,6 +158,15 @@ bool sr_setfile_keep_image(struct sr_setfile *sf, unsigned slot) {
     }
     one->u->images[at].calls = sf->u->images[slot].calls;
     one->u->images[at].startup = sf->u->images[slot].startup;
+    one->u->images[at].attempted = sf->u->images[slot].attempted;
+    for (unsigned i = 0; i < SR_ROLES_MAX; i++) {
+        const char *name = sr_union_role_name(sf->u, i);
+
+        if (name && sf->u->roles[i].image == slot) {
+            one->u->roles[i] = sf->u->roles[i];
+            one->u->roles[i].image = (uint32_t)at;
+        }
+    }
     for (unsigned i = 0; i < SR_OBJECTS_MAX; i++) {
         const char *object = sr_union_object_path(sf->u, i);
         int to = object && sf->u->objects[i].image == slot

@@ -162,7 +162,10 @@ static bool read_image(const struct source *s, const json_t *image, size_t i) {
     if (!read_calls(s, &slot->calls, json_object_get(image, "calls"), what))
         return false;
     snprintf(what, sizeof what, "%s: startup", where);
-    return read_calls(s, &slot->startup, json_object_get(image, "startup"), what) &&
+    if (!read_calls(s, &slot->startup, json_object_get(image, "startup"), what))
+        return false;
+    snprintf(what, sizeof what, "%s: attempted", where);
+    return read_calls(s, &slot->attempted, json_object_get(image, "attempted"), what) &&
            read_objects(s, (unsigned)at, json_object_get(image, "objects"), where) &&
            read_object_ids(s, (unsigned)at, json_object_get(image, "object_build_ids"), where);
 }
@@ -416,10 +419,30 @@ static bool objects_of(const struct sr_setfile *sf, unsigned slot, json_t *paths
     return true;
 }
 
+/* What the roles of an image made; empty where it has none. */
+static json_t *roles_of(const struct sr_setfile *sf, unsigned slot, struct sr_names *names) {
+    json_t *roles = json_array();
+
+    for (unsigned i = 0; i < SR_ROLES_MAX; i++) {
+        const struct sr_union_role *role = &sf->u->roles[i];
+        const char *name = sr_union_role_name(sf->u, i);
+
+        if (name && role->image == slot)
+            json_array_append_new(roles, json_pack("{s:o, s:I, s:o, s:o}", "name",
+                                                   *name ? string_of(name) : json_null(),
+                                                   "processes", (json_int_t)role->processes,
+                                                   "calls", calls_of(&role->calls, names),
+                                                   "attempted", calls_of(&role->attempted, names)));
+    }
+    return roles;
+}
+
 static json_t *image_of(const struct sr_setfile *sf, unsigned slot, struct sr_names *names) {
     const struct sr_union_image *image = &sf->u->images[slot];
     json_t *objects = json_array(), *ids = json_object(), *out = NULL;
+    json_t *roles = roles_of(sf, slot, names);
     bool startup = sr_set_count(&image->startup) != 0,
+         attempted = sr_set_count(&image->attempted) != 0,
          lost = image->calls.lost || image->startup.lost, ok;
 
     ok = objects_of(sf, slot, objects, ids);
@@ -430,9 +453,13 @@ static json_t *image_of(const struct sr_setfile *sf, unsigned slot, struct sr_na
                       calls_of(&image->calls, names), "objects", objects);
     ok = out &&
          (!startup || json_object_set_new(out, "startup", calls_of(&image->startup, names)) == 0) &&
+         (!attempted ||
+          json_object_set_new(out, "attempted", calls_of(&image->attempted, names)) == 0) &&
+         (!json_array_size(roles) || json_object_set(out, "roles", roles) == 0) &&
          (!lost || json_object_set_new(out, "incomplete", json_true()) == 0) &&
          (!json_object_size(ids) || json_object_set(out, "object_build_ids", ids) == 0);
     json_decref(objects);
+    json_decref(roles);
     json_decref(ids);
     if (ok)
         return out;

@@ -103,7 +103,8 @@ static bool read_header(struct reader *r, const char *key, char *value) {
         return true;
     }
     if (strcmp(key, "build-id") != 0 && strcmp(key, "calls") != 0 && strcmp(key, "startup") != 0 &&
-        strcmp(key, "object") != 0 && strcmp(key, "object-build-id") != 0)
+        strcmp(key, "attempted") != 0 && strcmp(key, "object") != 0 &&
+        strcmp(key, "object-build-id") != 0)
         return true; /* a comment that has a colon in it */
     if (!image)
         return fail_line(r, "belongs to no image", "put it after a line \"# image: PATH\"");
@@ -111,6 +112,8 @@ static bool read_header(struct reader *r, const char *key, char *value) {
         return add_calls(r, &image->calls, value);
     if (strcmp(key, "startup") == 0)
         return add_calls(r, &image->startup, value);
+    if (strcmp(key, "attempted") == 0)
+        return add_calls(r, &image->attempted, value);
     if (strcmp(key, "object") == 0)
         return read_object(r, value);
     if (strcmp(key, "build-id") == 0)
@@ -217,6 +220,8 @@ static bool write_image(FILE *to, const struct sr_setfile *sf, unsigned slot,
     write_calls(to, "calls", &image->calls, names);
     if (sr_set_count(&image->startup))
         write_calls(to, "startup", &image->startup, names);
+    if (sr_set_count(&image->attempted))
+        write_calls(to, "attempted", &image->attempted, names);
     for (unsigned i = 0; ok && i < SR_OBJECTS_MAX; i++) {
         const char *path = sr_union_object_path(sf->u, i);
 

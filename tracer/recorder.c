@@ -34,7 +34,7 @@ void sr_recorder_reset(struct sr_recorder *r) {
     sr_tracees_clear(r);
     r->first = 0;
     r->status = 0;
-    r->ended = r->killing = r->releasing = r->overflow = false;
+    r->ended = r->killing = r->releasing = r->overflow = r->pause = false;
     r->denied = r->lost = 0;
 }
 
@@ -65,18 +65,44 @@ static void find_image(struct sr_recorder *r, struct sr_tracee *t) {
     t->image = sr_read_exe(t->tid, path, sizeof path) < 0 ? -1 : r->ops->image(r->ctx, path);
 }
 
-int sr_recorder_seize(struct sr_recorder *r, pid_t pid, int image, bool own_text) {
+static int seize(struct sr_recorder *r, pid_t pid, struct sr_tracee **t) {
     long options = OPTIONS | (r->syscalls ? 0 : PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL);
     long err = sr_sys(SYS_ptrace, PTRACE_SEIZE, pid, 0, options);
-    struct sr_tracee *t;
 
     if (err)
         return (int)err;
-    t = sr_tracees_add(r, pid);
-    if (!t) {
-        sr_sys(SYS_kill, pid, SIGKILL);
-        return -ENOMEM;
-    }
+    *t = sr_tracees_add(r, pid);
+    if (*t)
+        return 0;
+    sr_sys(SYS_kill, pid, SIGKILL);
+    return -ENOMEM;
+}
+
+int sr_recorder_join(struct sr_recorder *r, pid_t pid, uint8_t peer) {
+    struct sr_tracee *t;
+    int err = seize(r, pid, &t);
+
+    if (err)
+        return err;
+    t->pid = pid;
+    t->peer = peer;
+    t->image = -1;
+    return 0;
+}
+
+bool sr_recorder_has(const struct sr_recorder *r, unsigned mask) {
+    for (uint32_t i = 0; i < r->slots; i++)
+        if (r->table[i].tid > 0 && mask >> r->table[i].peer & 1)
+            return true;
+    return false;
+}
+
+int sr_recorder_seize(struct sr_recorder *r, pid_t pid, int image, bool own_text) {
+    struct sr_tracee *t;
+    int err = seize(r, pid, &t);
+
+    if (err)
+        return err;
     if (!r->first)
         r->first = pid;
     t->pid = r->syscalls ? sr_tgid(pid) : pid;
@@ -93,11 +119,17 @@ static void resume(const struct sr_tracee *t, int signo) {
     sr_sys(SYS_ptrace, t->syscall_mode ? PTRACE_SYSCALL : PTRACE_CONT, t->tid, 0, signo);
 }
 
-/* A filter of the program's own: from now on its calls are taken at syscall stops. */
+static bool all_threads_filter(const struct sr_stop *stop) {
+    enum { SECCOMP_TSYNC = 1 };
+
+    return stop->call.nr == SYS_seccomp && (stop->args[1] & SECCOMP_TSYNC);
+}
+
+/* A filter of the program's own: from now on its calls are taken at syscall stops. Whether it is
+ * really installed is known at the exit stop; until then the worst is assumed. */
 static void notice_own_filter(struct sr_recorder *r, struct sr_tracee *t,
                               const struct sr_stop *stop) {
-    enum { SECCOMP_TSYNC = 1 };
-    bool strict_or_filter, all_threads;
+    bool strict_or_filter;
 
     if (stop->call.abi != SR_ABI_X86_64)
         return;
@@ -106,41 +138,92 @@ static void notice_own_filter(struct sr_recorder *r, struct sr_tracee *t,
     if (!strict_or_filter)
         return;
     t->syscall_mode = true;
-    all_threads = stop->call.nr == SYS_seccomp && (stop->args[1] & SECCOMP_TSYNC);
-    for (uint32_t i = 0; all_threads && i < r->slots; i++)
+    t->installs = true;
+    for (uint32_t i = 0; all_threads_filter(stop) && i < r->slots; i++)
         if (r->table[i].tid > 0 && r->table[i].pid == t->pid)
-            r->table[i].syscall_mode = true;
+            r->table[i].syscall_mode = r->table[i].installs = true;
 }
 
+/* The other threads of a filter for all are told with the one that made the call. */
+static void on_installed(struct sr_recorder *r, struct sr_tracee *t, bool failed) {
+    for (uint32_t i = 0; i < r->slots; i++) {
+        struct sr_tracee *other = &r->table[i];
+
+        if (other->tid > 0 && other->pid == t->pid && other->installs) {
+            other->installs = false;
+            other->sandboxed |= !failed;
+        }
+    }
+}
+
+static void fill_stop(const struct sr_tracee *t, struct sr_stop *stop) {
+    memset(stop, 0, sizeof *stop);
+    stop->tid = t->tid;
+    stop->pid = t->pid;
+    stop->first = t->first;
+    stop->own_text = t->own_text;
+    stop->sandboxed = t->sandboxed;
+    stop->peer = t->peer;
+    stop->image = (unsigned)t->image;
+}
+
+/* The thread went on from an entry without a seccomp stop of ours. */
+static void on_refused(struct sr_recorder *r, struct sr_tracee *t) {
+    struct sr_stop stop;
+
+    t->entered = false;
+    if (t->image < 0 || r->killing || r->syscalls || !r->ops->refused)
+        return;
+    fill_stop(t, &stop);
+    stop.call = t->entry;
+    r->ops->refused(r->ctx, &stop);
+}
+
+static void report_call(struct sr_recorder *r, const struct sr_tracee *t,
+                        const struct sr_stop *stop) {
+    if (t->image < 0) {
+        r->lost += !t->peer || t->execed; /* before its exec a peer is the harness */
+        return;
+    }
+    r->ops->call(r->ctx, stop);
+    if (r->ops->object)
+        sr_objects_on_call(r, stop);
+}
+
+/*
+ * In syscall mode a call has an entry stop, a seccomp stop (unless it is refused) and an exit stop;
+ * otherwise, and for the call that a thread was in when its mode changed, the seccomp stop alone.
+ * Callbacks may not add tracees, so t stays where it is.
+ */
 static void on_call(struct sr_recorder *r, struct sr_tracee *t) {
     struct ptrace_syscall_info info;
     struct sr_stop stop;
     long n = sr_sys(SYS_ptrace, PTRACE_GET_SYSCALL_INFO, t->tid, sizeof info, &info);
+    bool entry = n > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY;
+    bool seccomp = n > 0 && info.op == PTRACE_SYSCALL_INFO_SECCOMP, second = seccomp && t->entered;
 
-    /* In syscall mode a seccomp stop follows the entry stop of the same call. */
-    bool entry = n > 0 && (info.op == PTRACE_SYSCALL_INFO_ENTRY ||
-                           (info.op == PTRACE_SYSCALL_INFO_SECCOMP && !t->syscall_mode));
-    if (!entry || r->killing)
+    if (r->killing || n <= 0)
+        return resume(t, 0);
+    if (info.op == PTRACE_SYSCALL_INFO_EXIT && t->entered)
+        on_refused(r, t);
+    if (info.op == PTRACE_SYSCALL_INFO_EXIT && t->installs)
+        on_installed(r, t, info.exit.is_error);
+    if (!entry && !seccomp)
         return resume(t, 0);
     /* entry and seccomp begin with the same members, number and arguments. */
+    fill_stop(t, &stop);
     stop.call = sr_call_from_entry(info.arch == 0x40000003 /* AUDIT_ARCH_I386 */, info.entry.nr);
-    stop.tid = t->tid;
-    stop.pid = t->pid;
-    stop.first = t->first;
-    stop.own_text = t->own_text;
     stop.ip = info.instruction_pointer;
     stop.sp = info.stack_pointer;
     memcpy(stop.args, info.entry.args, sizeof stop.args);
-    if (t->image < 0) {
-        r->lost++;
-    } else {
-        stop.image = (unsigned)t->image;
-        r->ops->call(r->ctx, &stop);
-        if (r->ops->object)
-            sr_objects_on_call(r, &stop);
+    t->entered = entry && !r->syscalls;
+    t->entry = stop.call;
+    if (!second) {
+        report_call(r, t, &stop);
+        notice_own_filter(r, t, &stop);
     }
-    notice_own_filter(r, t, &stop);
-    if (r->guard)
+    /* At an entry the program's filter would judge the answer's number -1. */
+    if (r->guard && !entry)
         sr_guard_on_call(r, &stop);
     resume(t, 0);
 }
@@ -168,7 +251,11 @@ static void on_new(struct sr_recorder *r, struct sr_tracee *parent, bool maybe_t
         t->image = from.image;
         t->own_text = from.own_text;
     }
-    t->syscall_mode = from.syscall_mode;
+    t->syscall_mode |= from.syscall_mode;
+    t->sandboxed |= from.sandboxed;
+    t->peer = from.peer;
+    if (t->pid != from.pid && r->ops->fork && !r->killing)
+        r->ops->fork(r->ctx, from.pid, t->pid);
     if (r->live_max && r->live > r->live_max) {
         r->overflow = true;
         sr_recorder_kill(r);
@@ -187,17 +274,19 @@ static void on_exec(struct sr_recorder *r, struct sr_tracee *t) {
         struct sr_tracee *old = sr_tracees_find(r, (pid_t)former);
         if (old) {
             t->syscall_mode = old->syscall_mode;
+            t->sandboxed = old->sandboxed;
             sr_tracees_remove(r, old);
         }
     }
     t->pid = t->tid;
     t->own_text = false;
     t->execed = true;
+    t->entered = t->installs = false;
     find_image(r, t);
     if (r->ops->object && t->image >= 0)
         sr_objects_mapped(r, t->tid, (unsigned)t->image);
     if (r->ops->exec && !r->killing)
-        r->ops->exec(r->ctx, t->tid);
+        r->ops->exec(r->ctx, t->tid, t->image);
     resume(t, 0);
 }
 
@@ -214,6 +303,8 @@ static void on_stop_event(struct sr_recorder *r, struct sr_tracee *t, int signo)
 }
 
 static void on_signal(struct sr_recorder *r, struct sr_tracee *t, int signo) {
+    if (t->entered && signo == SIGSYS)
+        on_refused(r, t); /* by KILL; later kernels do not stop here, see on_exit */
     if (signo == SIGTRAP && r->ops->trap && r->ops->trap(r->ctx, t->tid))
         signo = 0;
     resume(t, signo);
@@ -222,6 +313,7 @@ static void on_signal(struct sr_recorder *r, struct sr_tracee *t, int signo) {
 /* A stop of a thread whose parent's event has not been reported yet: ask /proc. */
 static struct sr_tracee *meet(struct sr_recorder *r, pid_t tid) {
     struct sr_tracee *t = sr_tracees_add(r, tid);
+    const struct sr_tracee *parent;
 
     if (!t) {
         sr_sys(SYS_kill, tid, SIGKILL);
@@ -230,6 +322,12 @@ static struct sr_tracee *meet(struct sr_recorder *r, pid_t tid) {
     t->pid = sr_tgid(tid);
     t->first = t->pid == r->first;
     t->syscall_mode = r->syscalls;
+    parent = sr_tracees_find(r, t->pid == tid ? sr_ppid(tid) : t->pid);
+    if (parent) {
+        t->syscall_mode |= parent->syscall_mode;
+        t->sandboxed = parent->sandboxed;
+        t->peer = parent->peer;
+    }
     find_image(r, t);
     return t;
 }
@@ -241,8 +339,14 @@ static void on_exit(struct sr_recorder *r, pid_t tid, int status) {
         r->status = status;
         r->ended = true;
     }
+    /* A thread that was killed for another reason just at an entry proves nothing. */
+    if (t && t->entered && WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+        on_refused(r, t);
+    bool whole = t && t->pid == tid; /* wait4 reports a leader when all its threads are gone */
     if (t)
         sr_tracees_remove(r, t);
+    if (whole && r->ops->exit)
+        r->ops->exit(r->ctx, tid);
 }
 
 static void let_go(struct sr_recorder *r, struct sr_tracee *t, int event, int signo) {
@@ -280,7 +384,8 @@ static void on_stopped(struct sr_recorder *r, pid_t tid, int status) {
 }
 
 void sr_recorder_wait(struct sr_recorder *r) {
-    while (r->live) {
+    r->pause = false;
+    while (r->live && !r->pause) {
         int status = 0;
         long tid = sr_sys(SYS_wait4, -1, &status, __WALL, 0);
 

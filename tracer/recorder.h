@@ -7,7 +7,8 @@
  * gate.
  *
  * A process that installs a seccomp filter of its own is followed with syscall stops from then on,
- * because KILL and ERRNO outrank TRACE and a denied attempt would never be seen.
+ * because KILL, TRAP, ERRNO and USER_NOTIF outrank TRACE and a denied attempt would never be seen.
+ * A seccomp stop of ours follows the entry stop unless the program's filter refused the call.
  */
 #ifndef SR_RECORDER_H
 #define SR_RECORDER_H
@@ -21,8 +22,10 @@
 /* A thread that stands just before a system call. */
 struct sr_stop {
     pid_t tid, pid;
-    bool first;    /* belongs to the first process of the run */
-    bool own_text; /* still has the memory it was forked with: no exec since */
+    bool first;     /* belongs to the first process of the run */
+    bool own_text;  /* still has the memory it was forked with: no exec since */
+    bool sandboxed; /* a seccomp filter of the program's own is in place */
+    uint8_t peer;   /* see struct sr_tracee */
     unsigned image;
     struct sr_call call;
     uint64_t ip, sp, args[6];
@@ -35,12 +38,20 @@ struct sr_recorder_ops {
     /* The number that stands for an executable file from now on; negative: its calls are lost. */
     int (*image)(void *ctx, const char *path);
     void (*call)(void *ctx, const struct sr_stop *stop);
+    /* A call, reported before, was not made because the program's own seccomp filter refused it.
+     * ip, sp and args are 0. Never in attached processes, which have no filter of ours. */
+    void (*refused)(void *ctx, const struct sr_stop *stop);
+    /* A process (not a thread) made another one. The child's calls may have been reported before.
+     */
+    void (*fork)(void *ctx, pid_t parent, pid_t pid);
     /* An ELF object was mapped executable. */
     void (*object)(void *ctx, unsigned image, const char *path);
-    /* A process runs a new program. */
-    void (*exec)(void *ctx, pid_t pid);
+    /* A process runs a new program; image: its number, negative: it has none. */
+    void (*exec)(void *ctx, pid_t pid, int image);
     /* A thread got SIGTRAP that may be a breakpoint of ours: true keeps it from the thread. */
     bool (*trap)(void *ctx, pid_t tid);
+    /* A process has ended, its last thread too. */
+    void (*exit)(void *ctx, pid_t pid);
     /* A signal handler set sr_recorder_ticked (a timer, ^C): time to look at the clock. */
     void (*tick)(void *ctx);
 };
@@ -49,7 +60,12 @@ struct sr_tracee {
     pid_t tid, pid; /* tid 0: empty slot, -1: deleted */
     int32_t image;  /* -1: unknown */
     bool own_text, first, syscall_mode;
-    bool execed; /* runs another program than the one it was made by */
+    bool sandboxed;       /* has a seccomp filter of its own */
+    bool installs;        /* is about to get one; the exit stop tells */
+    bool entered;         /* stopped at an entry, and the seccomp stop has not followed (yet) */
+    struct sr_call entry; /* that call */
+    bool execed;          /* runs another program than the one it was made by */
+    uint8_t peer;         /* 0: descends from the program; else the owner's number for what it is */
 };
 
 struct sr_recorder {
@@ -62,11 +78,13 @@ struct sr_recorder {
     int status;        /* its wait status, once ended */
     bool ended;        /* it has ended */
     bool killing;      /* everything is being ended; nothing is reported any more */
+    bool pause;        /* set by a callback: sr_recorder_wait returns, to be called again */
     bool releasing;    /* every thread is detached at its next stop */
     bool overflow;     /* live_max was exceeded */
-    bool guard;        /* keep signals away from processes outside the run */
+    bool guard;        /* keep processes outside the run from harm */
     bool syscalls;     /* no filter (attached processes): syscall stops for all */
-    uint64_t denied;   /* signals that the guard kept away */
+    bool ipc;          /* System V IPC or a message queue was used; the owner clears it */
+    uint64_t denied;   /* calls that the guard kept away from processes outside the run */
     uint64_t lost;     /* calls of processes without an image number */
 };
 
@@ -85,7 +103,14 @@ void sr_recorder_free(struct sr_recorder *r);
  */
 int sr_recorder_seize(struct sr_recorder *r, pid_t pid, int image, bool own_text);
 
-/* Handles events until no tracee is left. */
+/* The same for a process that runs beside the program; peer: what it is, not 0. Its image is asked
+ * for when it runs a program of its own. */
+int sr_recorder_join(struct sr_recorder *r, pid_t pid, uint8_t peer);
+
+/* Whether a thread is left whose peer number is one of those in mask (bit n: number n). */
+bool sr_recorder_has(const struct sr_recorder *r, unsigned mask);
+
+/* Handles events until no tracee is left (or a callback asked for a pause). */
 void sr_recorder_wait(struct sr_recorder *r);
 
 /* From a callback or a tick: end all tracees (SIGKILL), or let them all go unharmed. */

@@ -93,7 +93,8 @@ void sr_tracees_remove(struct sr_recorder *r, struct sr_tracee *t) {
     r->live--;
 }
 
-pid_t sr_tgid(pid_t tid) {
+/* A number in /proc/TID/status; 0: not there. */
+static pid_t status_number(pid_t tid, const char *field) {
     char path[64], buf[512];
     struct sr_text t = {path, sizeof path, 0};
     const char *at;
@@ -103,14 +104,24 @@ pid_t sr_tgid(pid_t tid) {
     sr_text_proc(&t, tid, "status");
     fd = sr_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return tid;
+        return 0;
     n = sr_sys(SYS_read, fd, buf, sizeof buf - 1);
     sr_sys(SYS_close, fd);
     if (n <= 0)
-        return tid;
+        return 0;
     buf[n] = 0;
-    at = strstr(buf, "\nTgid:\t");
-    for (at = at ? at + 7 : ""; *at >= '0' && *at <= '9'; at++)
+    at = strstr(buf, field);
+    for (at = at ? at + strlen(field) : ""; *at >= '0' && *at <= '9'; at++)
         pid = pid * 10 + (*at - '0');
+    return pid;
+}
+
+pid_t sr_tgid(pid_t tid) {
+    pid_t pid = status_number(tid, "\nTgid:\t");
+
     return pid ? pid : tid;
+}
+
+pid_t sr_ppid(pid_t tid) {
+    return status_number(tid, "\nPPid:\t");
 }

@@ -18,4 +18,7 @@ void sr_tracees_remove(struct sr_recorder *r, struct sr_tracee *t);
 /* The process that a thread belongs to; the thread's own id where /proc does not say. */
 pid_t sr_tgid(pid_t tid);
 
+/* The process that made the one which this thread belongs to; 0 where /proc does not say. */
+pid_t sr_ppid(pid_t tid);
+
 #endif

@@ -129,21 +129,22 @@ static uint32_t settled(const uint32_t *state) {
 
 enum outcome { OTHER, SAME, CLAIMED };
 
-/* Claims a free slot for a path (the caller fills in the rest and calls publish), or compares. */
-static enum outcome take(uint32_t *state, char *slot_path, const char *path) {
+/* Claims a free slot for a name (the caller fills in the rest and calls publish), or compares.
+ * size: of the slot's room for it. */
+static enum outcome take(uint32_t *state, char *slot_name, const char *name, size_t size) {
     uint32_t s = SR_SLOT_FREE;
 
     if (__atomic_compare_exchange_n(state, &s, SR_SLOT_CLAIMED, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE)) {
-        size_t n = strnlen(path, SR_PATH_BYTES - 1);
+        size_t n = strnlen(name, size - 1);
 
-        memcpy(slot_path, path, n);
-        slot_path[n] = 0;
+        memcpy(slot_name, name, n);
+        slot_name[n] = 0;
         return CLAIMED;
     }
     if (s == SR_SLOT_CLAIMED)
         s = settled(state);
-    return s == SR_SLOT_USED && strncmp(slot_path, path, SR_PATH_BYTES - 1) == 0 ? SAME : OTHER;
+    return s == SR_SLOT_USED && strncmp(slot_name, name, size - 1) == 0 ? SAME : OTHER;
 }
 
 static void publish(uint32_t *state) {
@@ -153,7 +154,7 @@ static void publish(uint32_t *state) {
 int sr_union_image(struct sr_union *u, const char *path) {
     for (int i = 0; i < SR_IMAGES_MAX; i++) {
         struct sr_union_image *slot = &u->images[i];
-        enum outcome o = take(&slot->state, slot->path, path);
+        enum outcome o = take(&slot->state, slot->path, path, SR_PATH_BYTES);
 
         if (o == CLAIMED)
             publish(&slot->state);
@@ -167,7 +168,7 @@ int sr_union_image(struct sr_union *u, const char *path) {
 bool sr_union_object(struct sr_union *u, unsigned image, const char *path) {
     for (int i = 0; i < SR_OBJECTS_MAX; i++) {
         struct sr_union_object *slot = &u->objects[i];
-        enum outcome o = take(&slot->state, slot->path, path);
+        enum outcome o = take(&slot->state, slot->path, path, SR_PATH_BYTES);
 
         if (o == CLAIMED) {
             slot->image = image;
@@ -209,18 +210,71 @@ unsigned sr_union_site_count(const struct sr_union *u) {
     return n;
 }
 
-static const char *slot_path(const uint32_t *state, const char *path) {
+int sr_union_role(struct sr_union *u, unsigned image, const char *name) {
+    for (int i = 0; i < SR_ROLES_MAX; i++) {
+        struct sr_union_role *slot = &u->roles[i];
+        enum outcome o = take(&slot->state, slot->name, name, SR_ROLE_BYTES);
+
+        if (o == CLAIMED) {
+            slot->image = image;
+            publish(&slot->state);
+        }
+        if (o == CLAIMED || (o == SAME && slot->image == image))
+            return i;
+    }
+    __atomic_fetch_add(&u->names_lost, 1, __ATOMIC_RELAXED);
+    return -ENOSPC;
+}
+
+static const char *slot_name(const uint32_t *state, const char *name, size_t size) {
     if (__atomic_load_n(state, __ATOMIC_ACQUIRE) != SR_SLOT_USED)
         return NULL;
-    return memchr(path, 0, SR_PATH_BYTES) ? path : NULL;
+    return memchr(name, 0, size) ? name : NULL;
 }
 
 const char *sr_union_image_path(const struct sr_union *u, unsigned slot) {
-    return slot < SR_IMAGES_MAX ? slot_path(&u->images[slot].state, u->images[slot].path) : NULL;
+    if (slot >= SR_IMAGES_MAX)
+        return NULL;
+    return slot_name(&u->images[slot].state, u->images[slot].path, SR_PATH_BYTES);
 }
 
 const char *sr_union_object_path(const struct sr_union *u, unsigned slot) {
-    return slot < SR_OBJECTS_MAX ? slot_path(&u->objects[slot].state, u->objects[slot].path) : NULL;
+    if (slot >= SR_OBJECTS_MAX)
+        return NULL;
+    return slot_name(&u->objects[slot].state, u->objects[slot].path, SR_PATH_BYTES);
+}
+
+const char *sr_union_role_name(const struct sr_union *u, unsigned slot) {
+    if (slot >= SR_ROLES_MAX)
+        return NULL;
+    return slot_name(&u->roles[slot].state, u->roles[slot].name, SR_ROLE_BYTES);
+}
+
+static void merge_role(struct sr_union *into, const struct sr_union *from, unsigned i) {
+    const struct sr_union_role *role = &from->roles[i];
+    const char *name = sr_union_role_name(from, i);
+    const char *image = name ? sr_union_image_path(from, role->image) : NULL;
+    int at = image ? sr_union_image(into, image) : -1;
+    int slot = at >= 0 ? sr_union_role(into, (unsigned)at, name) : -1;
+
+    if (slot < 0)
+        return;
+    sr_set_merge(&into->roles[slot].calls, &role->calls);
+    sr_set_merge(&into->roles[slot].attempted, &role->attempted);
+    if (into->roles[slot].processes < role->processes)
+        into->roles[slot].processes = role->processes;
+}
+
+void sr_union_merge_parts(struct sr_union *into, const struct sr_union *from) {
+    for (unsigned i = 0; i < SR_IMAGES_MAX; i++) {
+        const char *path = sr_union_image_path(from, i);
+        int slot = path ? sr_union_image(into, path) : -1;
+
+        if (slot >= 0)
+            sr_set_merge(&into->images[slot].attempted, &from->images[i].attempted);
+    }
+    for (unsigned i = 0; i < SR_ROLES_MAX; i++)
+        merge_role(into, from, i);
 }
 
 void sr_union_merge(struct sr_union *into, const struct sr_union *from) {
@@ -241,4 +295,5 @@ void sr_union_merge(struct sr_union *into, const struct sr_union *from) {
         if (slot >= 0)
             sr_union_object(into, (unsigned)slot, path);
     }
+    sr_union_merge_parts(into, from);
 }

@@ -30,13 +30,20 @@ static size_t use(const struct sr_union *u) {
     }
     for (unsigned i = 0; i < SR_OBJECTS_MAX; i++)
         sum += sr_union_object_path(u, i) ? strlen(sr_union_object_path(u, i)) : 0;
+    for (unsigned i = 0; i < SR_ROLES_MAX; i++)
+        sum += sr_union_role_name(u, i) ? strlen(sr_union_role_name(u, i)) : 0;
     sr_union_merge(into, u);
     sr_union_merge(twice, u);
     sr_union_merge(twice, u);
     sr_union_merge(twice, into);
     for (unsigned i = 0; i < SR_IMAGES_MAX; i++)
-        if (!sr_set_equal(&into->images[i].calls, &twice->images[i].calls))
+        if (!sr_set_equal(&into->images[i].calls, &twice->images[i].calls) ||
+            !sr_set_equal(&into->images[i].attempted, &twice->images[i].attempted))
             abort(); /* merging twice is merging once */
+    for (unsigned i = 0; i < SR_ROLES_MAX; i++)
+        if (into->roles[i].processes != twice->roles[i].processes ||
+            !sr_set_equal(&into->roles[i].calls, &twice->roles[i].calls))
+            abort();
     sr_union_close(into);
     sr_union_close(twice);
     return sum;

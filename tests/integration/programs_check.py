@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The tiny programs of tests/programs under sysreach.
 
-recorder: every trigger scenario, replayed, shows the hidden call, and no neutral one does.
+recorder: every trigger scenario, replayed, shows the hidden call, and no neutral one does; calls that
+the program's own filter refuses are told apart.
 campaign: from the neutral scenario alone, a campaign of so many inputs finds the trigger. Luck has
 a part in that, so there are several trials with seeds 101, 102, 103…; a program passes when more than half
 of them find its call. A campaign is ended as soon as it has found what it is there for.
@@ -26,6 +27,10 @@ CAMPAIGN_SECONDS = 900
 END_SECONDS = 60
 SYSREACH = os.path.abspath(os.environ.get("SYSREACH") or
                            os.path.join(HERE, "..", "..", "build", "sysreach"))
+
+
+# What a program's own filter refuses; the filters of all others refuse nothing.
+REFUSED = {"own_filter": {"kcmp"}, "refused": {"kcmp", "capget", "personality", "getcpu"}}
 
 
 class Failed(Exception):
@@ -54,9 +59,9 @@ def answer(argv, seconds):
                      (argv[0], p.returncode, p.stderr.decode(errors="replace")[-300:])) from e
 
 
-def replayed(program, path):
+def replayed(program, path, kind="calls"):
     images = answer(["replay", "--program", program, "--json", path], REPLAY_SECONDS)["images"]
-    return {call for image in images for call in image["calls"]}
+    return {call for image in images for call in image.get(kind, [])}
 
 
 def recorder(rows, programs):
@@ -71,6 +76,9 @@ def recorder(rows, programs):
                 wrong.append("not recorded when triggered")
             if call in neutral:
                 wrong.append("recorded without the trigger")
+            refused = replayed(program, scenario(name, "trigger"), "attempted")
+            if refused != REFUSED.get(name, set()):
+                wrong.append("refused: " + " ".join(sorted(refused)))
             if not neutral:
                 wrong.append("nothing recorded at all")
         except (Failed, KeyError, TypeError) as e:

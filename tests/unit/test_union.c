@@ -101,6 +101,40 @@ static void test_objects_and_sites(void **state) {
     sr_union_close(u);
 }
 
+static void test_roles(void **state) {
+    struct sr_union *u = sr_union_new();
+    char name[2 * SR_ROLE_BYTES];
+
+    (void)state;
+    assert_non_null(u);
+    assert_int_equal(sr_union_image(u, "/bin/a"), 0);
+    assert_null(sr_union_role_name(u, 0));
+    assert_int_equal(sr_union_role(u, 0, "monitor"), 0);
+    assert_int_equal(sr_union_role(u, 1, "monitor"), 1);
+    assert_int_equal(sr_union_role(u, 0, ""), 2);
+    assert_int_equal(sr_union_role(u, 1, "monitor"), 1);
+    assert_int_equal(sr_union_role(u, 0, ""), 2);
+    assert_string_equal(sr_union_role_name(u, 1), "monitor");
+    assert_string_equal(sr_union_role_name(u, 2), "");
+    assert_int_equal(u->roles[1].image, 1);
+    /* A name that is too long is cut, and found again. */
+    memset(name, 'x', sizeof name);
+    name[sizeof name - 1] = 0;
+    assert_int_equal(sr_union_role(u, 0, name), 3);
+    assert_int_equal(sr_union_role(u, 0, name), 3);
+    assert_int_equal(strlen(sr_union_role_name(u, 3)), SR_ROLE_BYTES - 1);
+    for (int i = 4; i < SR_ROLES_MAX; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_int_equal(sr_union_role(u, 0, name), i);
+    }
+    assert_int_equal(sr_union_role(u, 0, "one-more"), -ENOSPC);
+    assert_int_equal(u->names_lost, 1);
+    assert_null(sr_union_role_name(u, SR_ROLES_MAX));
+    memset(u->roles[0].name, 'x', SR_ROLE_BYTES);
+    assert_null(sr_union_role_name(u, 0));
+    sr_union_close(u);
+}
+
 /* The calls of one image of a union that may have it in any slot; NULL: it has it not. */
 static const struct sr_union_image *image(const struct sr_union *u, const char *path) {
     for (unsigned i = 0; i < SR_IMAGES_MAX; i++)
@@ -121,6 +155,37 @@ static bool has_object(const struct sr_union *u, const char *image_path, const c
     return false;
 }
 
+/* The role of that name of that image; NULL: it is not there. */
+static const struct sr_union_role *role(const struct sr_union *u, const char *image_path,
+                                        const char *name) {
+    for (unsigned i = 0; i < SR_ROLES_MAX; i++) {
+        const char *own = sr_union_role_name(u, i);
+        const char *of = own ? sr_union_image_path(u, u->roles[i].image) : NULL;
+
+        if (of && strcmp(own, name) == 0 && strcmp(of, image_path) == 0)
+            return &u->roles[i];
+    }
+    return NULL;
+}
+
+static bool same_roles(const struct sr_union *a, const struct sr_union *b) {
+    unsigned n[2] = {0, 0};
+
+    for (unsigned i = 0; i < SR_ROLES_MAX; i++) {
+        const char *name = sr_union_role_name(a, i);
+        const struct sr_union_role *x = &a->roles[i],
+                                   *y = name ? role(b, sr_union_image_path(a, x->image), name)
+                                             : NULL;
+
+        n[0] += name != NULL;
+        n[1] += sr_union_role_name(b, i) != NULL;
+        if (name && (!y || x->processes != y->processes || !sr_set_equal(&x->calls, &y->calls) ||
+                     !sr_set_equal(&x->attempted, &y->attempted)))
+            return false;
+    }
+    return n[0] == n[1];
+}
+
 static bool same(const struct sr_union *a, const struct sr_union *b) {
     unsigned n[2] = {0, 0};
 
@@ -132,6 +197,7 @@ static bool same(const struct sr_union *a, const struct sr_union *b) {
         n[1] += sr_union_image_path(b, i) != NULL;
         if (path && (!other || !sr_set_equal(&other->calls, &a->images[i].calls) ||
                      !sr_set_equal(&other->startup, &a->images[i].startup) ||
+                     !sr_set_equal(&other->attempted, &a->images[i].attempted) ||
                      other->calls.lost != a->images[i].calls.lost))
             return false;
     }
@@ -143,7 +209,7 @@ static bool same(const struct sr_union *a, const struct sr_union *b) {
         if (path && !has_object(b, sr_union_image_path(a, a->objects[i].image), path))
             return false;
     }
-    return n[0] == n[1];
+    return n[0] == n[1] && same_roles(a, b);
 }
 
 /* Some images, shared between the two kinds or not, with pseudo-random calls. */
@@ -153,7 +219,7 @@ static struct sr_union *filled(unsigned seed) {
 
     assert_non_null(u);
     for (unsigned i = 0; i < 6; i++) {
-        int slot;
+        int slot, at;
 
         snprintf(path, sizeof path, "/bin/%u", (seed % 2 ? 7 - i : 2 * i));
         slot = sr_union_image(u, path);
@@ -164,6 +230,13 @@ static struct sr_union *filled(unsigned seed) {
             sr_set_add(&u->images[slot].startup, call(0, rand_r(&seed) % SR_SET_NRS));
         }
         sr_set_add(&u->images[slot].calls, call(0, -1 - (int)(seed % 4)));
+        sr_set_add(&u->images[slot].attempted, call(0, rand_r(&seed) % SR_SET_NRS));
+        snprintf(path, sizeof path, i % 2 ? "role-%u" : "", seed % 3);
+        at = sr_union_role(u, (unsigned)slot, path);
+        assert_true(at >= 0);
+        u->roles[at].processes = (unsigned)rand_r(&seed) % 100;
+        sr_set_add(&u->roles[at].calls, call(0, rand_r(&seed) % SR_SET_NRS));
+        sr_set_add(&u->roles[at].attempted, call(0, rand_r(&seed) % SR_SET_NRS));
         snprintf(path, sizeof path, "/%u-%u.so", seed % 5, i);
         sr_union_object(u, (unsigned)slot, path);
     }
@@ -214,7 +287,13 @@ static void test_merge_damaged(void **state) {
     bad->images[0].state = 77;
     bad->images[1].calls.odd[3] = UINT64_MAX;
     memset(bad->images[2].path, 'y', SR_PATH_BYTES);
+    bad->roles[0].image = 0xffffffff;
+    memset(bad->roles[1].name, 'y', SR_ROLE_BYTES);
+    bad->roles[2].state = 77;
     sr_union_merge(into, bad);
+    for (unsigned i = 0; i < SR_ROLES_MAX; i++)
+        assert_true(!sr_union_role_name(into, i) ||
+                    sr_union_image_path(into, into->roles[i].image));
     assert_non_null(image(into, "/bin/6"));
     assert_non_null(image(into, "/bin/4"));
     assert_null(image(into, "/bin/7"));
@@ -383,7 +462,7 @@ int main(void) {
         cmocka_unit_test(test_images),     cmocka_unit_test(test_objects_and_sites),
         cmocka_unit_test(test_merge),      cmocka_unit_test(test_merge_damaged),
         cmocka_unit_test(test_file),       cmocka_unit_test(test_create_leaves_nothing),
-        cmocka_unit_test(test_concurrent),
+        cmocka_unit_test(test_concurrent), cmocka_unit_test(test_roles),
     };
 
     return cmocka_run_group_tests_name("union", tests, make_folder, remove_folder);

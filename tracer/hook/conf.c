@@ -17,6 +17,19 @@ static unsigned number(const char *s) {
     return n;
 }
 
+/* "0 6 7": bits 0, 6 and 7. */
+static uint64_t bits(const char *s) {
+    uint64_t all = 0;
+
+    for (; *s; s++)
+        if (*s >= '0' && *s <= '9') {
+            all |= UINT64_C(1) << (number(s) & 63);
+            while (s[1] >= '0' && s[1] <= '9')
+                s++;
+        }
+    return all;
+}
+
 static void set(struct sr_hook_conf *c, const char *key, const char *value) {
     const struct {
         const char *key;
@@ -24,7 +37,7 @@ static void set(struct sr_hook_conf *c, const char *key, const char *value) {
     } strings[] = {
         {"program", &c->program},   {"union", &c->union_path}, {"discoveries", &c->discoveries},
         {"inputs", &c->inputs},     {"base", &c->base},        {"root", &c->root},
-        {"instance", &c->instance},
+        {"instance", &c->instance}, {"hide", &c->hide},
     };
 
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
@@ -32,8 +45,18 @@ static void set(struct sr_hook_conf *c, const char *key, const char *value) {
             *strings[i].to = value;
     if (strcmp(key, "slot") == 0)
         c->slot = number(value) % SR_INSTANCES_MAX;
+    if (strcmp(key, "role") == 0 && c->n_roles < SR_ROLE_RULES_MAX)
+        c->roles[c->n_roles++] = value;
     if (strcmp(key, "grace") == 0)
         c->grace_ms = number(value);
+    if (strcmp(key, "session") == 0 && c->n_session < SR_HOOK_WORDS_MAX)
+        c->session[c->n_session++] = value;
+    if (strcmp(key, "prelude") == 0 && c->n_prelude < SR_HOOK_WORDS_MAX)
+        c->prelude[c->n_prelude++] = value;
+    if (strcmp(key, "fresh") == 0 && c->n_fresh < SR_HOOK_WORDS_MAX)
+        c->fresh[c->n_fresh++] = value;
+    if (strcmp(key, "keep") == 0)
+        c->keep_caps = bits(value);
     if (strcmp(key, "record") == 0)
         c->record = number(value) != 0;
 }

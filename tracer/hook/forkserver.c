@@ -17,6 +17,7 @@
 #include "argblock.h"
 #include "filter.h"
 #include "hook.h"
+#include "privs.h"
 #include "sys.h"
 
 #define ASK_FD  198
@@ -148,6 +149,20 @@ static int open_files(struct sr_hook *h) {
     return h->print ? read_base(h) : -ENOMEM;
 }
 
+/* In the sandbox only: all that lies in the campaign folder is open by now. */
+static int enter_box(struct sr_hook *h, const char *conf_path) {
+    int err;
+
+    if (!h->conf.hide)
+        return 0;
+    err = sr_stage_box(&h->run.stage);
+    if (!err)
+        err = sr_privs_hide(h->conf.hide);
+    if (err)
+        sr_hook_error(conf_path, "the campaign folder could not be hidden from the program", err);
+    return err;
+}
+
 int sr_hook_set_up(struct sr_hook *h, const char *conf_path) {
     uintptr_t lo, hi;
     void (*restorer)(void);
@@ -161,14 +176,21 @@ int sr_hook_set_up(struct sr_hook *h, const char *conf_path) {
         err = sr_gate_move(&lo, &hi, &restorer);
     if (!err)
         err = sr_run_init(&h->run, h->u, h->conf.root);
+    for (unsigned i = 0; !err && i < h->conf.n_roles; i++)
+        err = sr_roles_rule(h->run.roles, h->conf.roles[i]);
     if (err)
         return err;
     h->run.owner = (struct sr_run_owner){.ctx = h, .fresh = on_fresh, .any = on_any};
     h->run.grace_ms = h->conf.grace_ms;
     h->run.record = h->conf.record;
     h->run.counting = true;
+    h->run.keep_caps = h->conf.keep_caps;
     dl_iterate_phdr(find_code, &h->code);
     err = sr_run_start_clock(restorer);
+    if (!err)
+        err = enter_box(h, conf_path);
+    if (!err && (err = sr_hook_prelude(h)))
+        sr_hook_error(conf_path, "the target's prelude cannot be run in this program", err);
     /* The last step: from here on only the gate. */
     return err || !h->conf.record ? err : sr_filter_install(lo, hi);
 }
@@ -218,6 +240,7 @@ static void parse(struct sr_hook *h) {
     sr_scenario_parse(&h->run.scenario, &h->run.arena, h->base_text, h->base_len);
     sr_scenario_parse(&h->run.scenario, &h->run.arena, h->data, h->len);
     h->hash = sr_hash64(h->data, h->len);
+    h->depth = sr_scenario_depth(&h->run.scenario, h->conf.session, h->conf.n_session);
 }
 
 static bool is_crash(const struct sr_hook *h) {
@@ -252,12 +275,18 @@ static void count(const struct sr_hook *h) {
     i->cut += (rec->flags & SR_INPUT_CUT) != 0;
     i->denied += h->run.recorder.denied;
     i->crashes += is_crash(h);
+    i->depth_inputs[h->depth]++;
+    i->depth_us[h->depth] += h->run.took_us;
     i->finished++;
 }
 
 static void become_program(struct sr_hook *h, struct sr_argblock *out) {
     if (sr_argblock_make(out, &h->run.scenario, h->conf.program, h->auxv))
         sr_sys(SYS_exit_group, 125);
+    if (sr_hook_is_fresh(h)) {
+        sr_sys(SYS_execve, h->conf.program, out->argv, out->envp);
+        sr_sys(SYS_exit_group, 125);
+    }
     sr_sys(SYS_munmap, h->run.arena.base, h->run.arena.size);
 }
 
@@ -279,6 +308,8 @@ void sr_hook_serve(struct sr_hook *h, struct sr_argblock *out) {
         if (pid < 0 || tell((uint32_t)pid) != sizeof word)
             break;
         sr_run_finish(&h->run, pid);
+        if (h->run.recorder.ipc && h->conf.hide && !sr_privs_fresh_ipc())
+            h->run.recorder.ipc = false;
         count(h);
         sr_hook_log(h);
         if (tell(status_for_afl(h)) != sizeof word)

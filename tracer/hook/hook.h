@@ -13,6 +13,8 @@
 
 #define SR_HOOK_ENV "SYSREACH_HOOK" /* names the configuration file */
 
+#define SR_HOOK_WORDS_MAX 16
+
 /* The configuration: lines "key value"; docs/file-formats.md lists the keys. */
 struct sr_hook_conf {
     const char *program; /* image name of the program, whatever file really runs */
@@ -22,9 +24,19 @@ struct sr_hook_conf {
     const char *base;        /* scenario lines that stand before every input */
     const char *root;        /* top of each scenario's tree */
     const char *instance;
+    const char *hide;   /* in the sandbox: what the program must not see; NULL: not in one */
+    uint64_t keep_caps; /* see struct sr_run */
     unsigned slot; /* of the instance in the union */
     unsigned grace_ms;
     bool record;
+    const char *session[SR_HOOK_WORDS_MAX]; /* see sr_scenario_depth */
+    size_t n_session;
+    const char *prelude[SR_HOOK_WORDS_MAX]; /* "FUNCTION ARG..." */
+    size_t n_prelude;
+    const char *fresh[SR_HOOK_WORDS_MAX]; /* how names of variables begin that the prelude reads */
+    size_t n_fresh;
+    const char *roles[SR_ROLE_RULES_MAX]; /* rules, see sr_roles_rule */
+    unsigned n_roles;
     char text[16384];
 };
 
@@ -48,6 +60,7 @@ struct sr_hook {
     char *input;              /* buffer for the latter */
     const char *data;         /* the test case of this run */
     size_t len;
+    enum sr_depth depth; /* of this run */
     uint64_t hash, last_hash, logged_sets;
     int discoveries, inputs;
     char *print; /* room for a scenario's text */
@@ -64,6 +77,12 @@ int sr_hook_set_up(struct sr_hook *h, const char *conf_path);
 /* Serves until AFL++ goes away. Returns only in children, with what main gets. */
 struct sr_argblock;
 void sr_hook_serve(struct sr_hook *h, struct sr_argblock *out);
+
+/* prelude.c: before the filter. 0 or a negative errno; -ENOENT: the program has no such function. */
+int sr_hook_prelude(struct sr_hook *h);
+/* Whether this scenario sets a variable that the prelude has read: then the child runs the program
+ * anew, by an exec. */
+bool sr_hook_is_fresh(const struct sr_hook *h);
 
 /* feedback.c: marks the map entry of a call site. */
 void sr_hook_site(struct sr_hook *h, const struct sr_stop *stop);
