@@ -30,7 +30,10 @@ HOOK_C    := $(sort $(wildcard tracer/hook/*.c))
 HARNESS_C := $(sort $(wildcard harness/*.c harness/bound/*.c))
 MUT_C     := $(sort $(wildcard harness/mutator/*.c))
 # What the mutator shares with the command line.
-MUT_EXTRA_C := harness/target.c
+MUT_EXTRA_C := harness/target.c harness/target_model.c
+PEER_C    := $(sort $(wildcard harness/peer/*.c))
+# Set-up and grammar scripts of targets.
+TARGET_SCRIPTS := $(wildcard harness/targets/openssh-*)
 UNIT_C    := $(sort $(wildcard tests/unit/test_*.c))
 FUZZ_C    := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
@@ -39,6 +42,7 @@ CORE_O    := $(call obj,$(CORE_C))
 HOOK_O    := $(call obj,$(HOOK_C))
 HARNESS_O := $(call obj,$(HARNESS_C))
 MUT_O     := $(call obj,$(MUT_C) $(MUT_EXTRA_C))
+PEER_O    := $(call obj,$(PEER_C))
 LIB_O     := $(filter-out $(B)/obj/harness/main.o,$(HARNESS_O))
 UNIT_BIN  := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_C))
 FUZZ_BIN  := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_C))
@@ -52,7 +56,7 @@ PKG_LIBS   = $(shell pkg-config --libs $(PKGS)) -lZydis
 all: deps
 	@$(MAKE) --no-print-directory build
 
-build: $(B)/sysreach $(B)/libsysreach-hook.so $(B)/libsysreach-mutator.so
+build: $(B)/sysreach $(B)/libsysreach-hook.so $(B)/libsysreach-mutator.so $(B)/sysreach-peer
 
 # Debian packages that are missing are installed, through sudo where that is needed.
 deps:
@@ -105,6 +109,10 @@ $(B)/libsysreach-mutator.so: $(MUT_O) $(CORE_O)
 $(B)/sysreach: $(HARNESS_O) $(CORE_O)
 	$(CC) $(CFLAGS) $(EXTRA) -o $@ $^ $(PKG_LIBS)
 
+# Started very often, in scenarios: without a loader's work.
+$(B)/sysreach-peer: $(PEER_O)
+	$(CC) $(CFLAGS) $(EXTRA) -static -o $@ $^
+
 $(B)/unit/%: tests/unit/%.c $(LIB_O) $(MUT_O) $(CORE_O)
 	@mkdir -p $(@D)
 	$(CC) $(ALLC) $(PKG_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(sort $(LIB_O) $(MUT_O) $(CORE_O)) $(PKG_LIBS) -lcmocka
@@ -116,6 +124,10 @@ $(B)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(CORE_O)
 $(B)/drive: tests/bench/drive.c
 	@mkdir -p $(@D)
 	$(CC) $(ALLC) -o $@ $<
+
+$(B)/config_mutate: tests/bench/config_mutate.c $(MUT_O) $(CORE_O)
+	@mkdir -p $(@D)
+	$(CC) $(ALLC) -o $@ $^
 
 $(B)/decode_floor: tests/bench/decode_floor.c
 	@mkdir -p $(@D)
@@ -129,7 +141,10 @@ install: build
 	install -m 755 $(B)/sysreach $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(B)/libsysreach-hook.so $(B)/libsysreach-mutator.so \
 		$(DESTDIR)$(PREFIX)/lib/sysreach/
-	install -m 644 harness/targets/* $(DESTDIR)$(PREFIX)/share/sysreach/targets/
+	install -m 755 $(B)/sysreach-peer $(DESTDIR)$(PREFIX)/lib/sysreach/
+	install -m 644 $(filter-out $(TARGET_SCRIPTS),$(wildcard harness/targets/*)) \
+		$(DESTDIR)$(PREFIX)/share/sysreach/targets/
+	install -m 755 $(TARGET_SCRIPTS) $(DESTDIR)$(PREFIX)/share/sysreach/targets/
 	cp -R seeds/. $(DESTDIR)$(PREFIX)/share/sysreach/seeds/
 	install -m 755 harness/build-instrumented.sh harness/deps.sh $(DESTDIR)$(PREFIX)/lib/sysreach/
 	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/

@@ -50,5 +50,7 @@ uint64_t sr_caps_harness(uint64_t kept) {
     /* Other users' processes and files are there only without a user namespace. */
     if (geteuid() == 0)
         all |= BIT(CAP_KILL) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER);
+    else
+        all |= BIT(CAP_NET_ADMIN); /* for the network that cmd_init.c makes */
     return all;
 }

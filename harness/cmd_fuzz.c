@@ -32,6 +32,9 @@ static const struct argp_option options[] = {
      "Campaign folder (default results/local/TARGET-DATE-TIME below the current folder)", 0},
     {"input", 'i', "SEEDS", 0,
      "Folder of seeds: *.scn are scenarios, other files become the program's input", 0},
+    {"profile", 'p', "NAME", 0,
+     "full: all seeds of the target (default); quick: a few of each kind, for campaigns of minutes",
+     0},
     {"instrumented", 'I', NULL, 0,
      "Fuzz a build with afl-clang-fast; only calls that the stock binary makes count", 0},
     {"resume", 'r', "DIR", 0, "Go on where the campaign in DIR ended", 0},
@@ -76,6 +79,11 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'i':
         o->seeds = arg;
         return 0;
+    case 'p':
+        o->quick = strcmp(arg, "quick") == 0;
+        if (!o->quick && strcmp(arg, "full") != 0)
+            argp_error(state, "-p: '%s' is no profile; there are quick and full", arg);
+        return 0;
     case 'I':
         o->instrumented = true;
         return 0;
@@ -88,11 +96,13 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         o->is_command = state->quoted && state->quoted <= state->next;
         return 0;
     case ARGP_KEY_END:
-        if (o->resume &&
-            (o->n_words || o->dir || o->seeds || o->instances || o->has_seed || o->instrumented))
+        if (o->resume && (o->n_words || o->dir || o->seeds || o->instances || o->has_seed ||
+                          o->instrumented || o->quick))
             argp_error(state, "--resume goes with -t and -E only: the rest is in the folder");
         if (!o->resume && !o->n_words)
             argp_error(state, "name a target, or a program after --");
+        if (o->quick && (o->seeds || o->is_command))
+            argp_error(state, "-p quick is about a target's own seeds: leave it out");
         if (!o->resume && !o->is_command && o->n_words > 1)
             argp_error(state, "one target at a time; a program with arguments stands after --");
         return 0;

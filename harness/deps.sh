@@ -1,19 +1,21 @@
 #!/bin/bash
 # Installs the Debian packages that sysreach needs and that are not there yet.
 #
-#   deps.sh [build|test|instrument] [PACKAGE...]
+#   deps.sh [build|test|instrument|ssh] [PACKAGE...]
 #
 # build: to make and run sysreach. test: that, and what `make check` runs. instrument: to build an
-# instrumented copy of a target. PACKAGEs are added to the group, a target's own needs for instance.
+# instrumented copy of a target. ssh: what the scenarios of the targets ssh and sshd use. PACKAGEs are
+# added to the group, a target's own needs for instance.
 # Says nothing when nothing is missing. As root or with a sudo that asks nothing it installs;
 # otherwise it says what to install and ends with status 3.
 set -euo pipefail
 
 build="gcc libc6-dev make pkg-config afl++ bubblewrap git
     libseccomp-dev libelf-dev libdw-dev libjansson-dev libsqlite3-dev libzydis-dev"
+ssh="openssh-client openssh-server openssh-sftp-server openssl xauth libp11-kit0"
 test="$build g++ musl-tools clang clang-format clang-tidy cppcheck shellcheck groff-base
     libcmocka-dev libclang-rt-dev strace python3 binutils
-    bzip2 libc6-dbg openssh-client openssl patch xz-utils"
+    bzip2 libc6-dbg patch xz-utils $ssh"
 instrument="afl++ clang dpkg-dev make patch xz-utils binutils"
 
 say() { printf 'sysreach: %s\n' "$*" >&2; }
@@ -24,8 +26,9 @@ case $group in
     build) wanted=$build ;;
     test) wanted=$test ;;
     instrument) wanted=$instrument ;;
+    ssh) wanted=$ssh ;;
     *)
-        say "deps.sh: no group '$group'; there are build, test and instrument"
+        say "deps.sh: no group '$group'; there are build, test, instrument and ssh"
         exit 2
         ;;
 esac

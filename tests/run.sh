@@ -46,6 +46,8 @@ step bound-cases python3 tests/integration/bound_cases.py
 step bound-sound python3 tests/integration/bound_sound.py --quick
 step bound-stacks python3 tests/integration/bound_stacks.py --quick
 step campaign tests/integration/campaign.sh
+step containment tests/integration/containment.sh
+step fixtures tests/integration/fixtures.sh
 step instrument tests/integration/instrument.sh
 
 echo
