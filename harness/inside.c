@@ -33,6 +33,7 @@ struct replay {
     size_t base_len, len;
     uint64_t main; /* address of the breakpoint, 0: none */
     long saved;    /* the word that it stands in */
+    struct sr_set early; /* what the first process made before main; peers may be there already */
     bool startup_known;
 };
 
@@ -63,14 +64,17 @@ static void on_exec(void *ctx, pid_t pid) {
         r->main = 0;
 }
 
-static void keep_startup(struct replay *r) {
-    const struct sr_input_record *rec = r->run.result;
+static void on_any(void *ctx, const struct sr_stop *stop) {
+    struct replay *r = ctx;
 
-    if (r->startup_known)
-        return;
+    if (stop->first && stop->image == 0 && !r->startup_known && !r->run.counting)
+        sr_set_add(&r->early, stop->call);
+}
+
+static void keep_startup(struct replay *r) {
+    if (!r->startup_known)
+        sr_set_merge(&r->u->images[0].startup, &r->early);
     r->startup_known = true;
-    for (uint32_t i = 0; i < rec->n_images; i++)
-        sr_set_merge(&r->u->images[rec->images[i].image].startup, &rec->images[i].calls);
 }
 
 static bool on_trap(void *ctx, pid_t tid) {
@@ -212,7 +216,7 @@ int sr_inside_run(const struct sr_inside *in) {
         sr_error("cannot set up a replay: %s", strerror(-status));
         return SR_EXIT_ENV;
     }
-    r->run.owner = (struct sr_run_owner){.ctx = r, .exec = on_exec, .trap = on_trap};
+    r->run.owner = (struct sr_run_owner){.ctx = r, .any = on_any, .exec = on_exec, .trap = on_trap};
     r->run.grace_ms = (unsigned)in->grace_ms;
     r->run.record = in->record;
     r->run.keep_caps = in->keep_caps;

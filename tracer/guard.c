@@ -160,6 +160,11 @@ static bool in_run(const struct sr_recorder *r, int to) {
     return to > 0 && is_zombie_of(r, to);
 }
 
+/* Nobody of that number is there at all: the kernel says so by itself. */
+static bool is_nobody(int to) {
+    return sr_sys(SYS_kill, to, 0) == -ESRCH;
+}
+
 /* Number -1 makes the kernel skip the call and leave the answer as it is; seccomp(2). */
 static void answer(struct sr_recorder *r, pid_t tid, long value) {
     struct user_regs_struct regs;
@@ -213,7 +218,7 @@ static void on_owner(struct sr_recorder *r, const struct sr_stop *stop) {
     } else if ((int)stop->args[1] != F_SETOWN) {
         return;
     }
-    if (!in_run(r, to))
+    if (!in_run(r, to) && !is_nobody(to))
         answer(r, stop->tid, -ESRCH);
 }
 
@@ -311,6 +316,6 @@ void sr_guard_on_call(struct sr_recorder *r, const struct sr_stop *stop) {
         r->ipc = true;
         return;
     }
-    if (!in_run(r, to))
+    if (!in_run(r, to) && !is_nobody(to))
         answer(r, stop->tid, -ESRCH);
 }

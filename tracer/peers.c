@@ -44,7 +44,8 @@ static int listen_at(int domain, int type, const void *address, size_t len) {
     if (fd < 0)
         return (int)fd;
     sr_sys(SYS_setsockopt, fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    /* Accepted sockets inherit it: without, each small answer waits for a delayed acknowledgement. */
+    /* Accepted sockets inherit it: without, each small answer waits for a delayed acknowledgement.
+     */
     if (domain != AF_UNIX && type == SOCK_STREAM)
         sr_sys(SYS_setsockopt, fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (domain == AF_INET6)
@@ -120,10 +121,16 @@ static void wait_for(struct sr_run *run, pid_t pid) {
     if (run->record)
         sr_recorder_wait(&run->recorder);
     else
-        sr_run_wait_plainly(run, pid);
+        sr_run_wait_plainly(run, pid, false);
     run->peers.awaited = 0;
     /* Out of time: the program still gets its start, and the clock ends it at once. */
     run->recorder.killing = false;
+}
+
+/* The program's accept fails at once instead of waiting. */
+static void nobody_comes(const struct sr_run *run) {
+    if (run->peers.inet >= 0)
+        sr_sys(SYS_fcntl, run->peers.inet, F_SETFL, O_NONBLOCK);
 }
 
 void sr_peers_before(struct sr_run *run) {
@@ -136,6 +143,8 @@ void sr_peers_before(struct sr_run *run) {
         if (pid > 0)
             wait_for(run, pid);
     }
+    if (run->record && !run->recorder.live && !run->peers.clients_left)
+        nobody_comes(run);
 }
 
 static void start_clients(struct sr_run *run) {
@@ -151,9 +160,13 @@ static void start_clients(struct sr_run *run) {
     }
 }
 
-void sr_peers_begin(struct sr_run *run) {
-    if (run->peers.clients_left && run->peers.inet >= 0)
+void sr_peers_begin(struct sr_run *run, pid_t program) {
+    struct sr_peers *p = &run->peers;
+
+    if (p->clients_left && p->inet >= 0)
         start_clients(run);
+    else if (!run->record)
+        p->server = program; /* nobody sees who listens */
 }
 
 static bool may_connect(const struct sr_call *c) {
@@ -194,10 +207,12 @@ void sr_peers_on_call(struct sr_run *run, const struct sr_stop *stop) {
 /* The last client has gone: nobody will come any more. */
 static void no_more_clients(struct sr_run *run) {
     struct sr_peers *p = &run->peers;
+    struct pollfd waiting = {p->inet, POLLIN, 0};
 
-    if (p->inet >= 0)
-        sr_sys(SYS_shutdown, p->inet, SHUT_RDWR); /* in case that it did not connect at all */
-    if (!p->server || !sr_tracees_find(&run->recorder, p->server))
+    /* In case that none connected at all; one that waits still, although gone, is to be taken. */
+    if (p->inet >= 0 && sr_sys(SYS_poll, &waiting, 1, 0) != 1)
+        sr_sys(SYS_shutdown, p->inet, SHUT_RDWR);
+    if (!p->server || (run->record && !sr_tracees_find(&run->recorder, p->server)))
         return;
     sr_sys(SYS_kill, p->server, SIGTERM);
     p->told_end = run->signalled = true;

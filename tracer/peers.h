@@ -43,7 +43,7 @@ void sr_peers_open(struct sr_run *run);
 void sr_peers_before(struct sr_run *run);
 
 /* Parent, after the program's fork: starts the clients, unless they have to wait. */
-void sr_peers_begin(struct sr_run *run);
+void sr_peers_begin(struct sr_run *run, pid_t program);
 
 /* Parent: a call of any process, before it is made. */
 void sr_peers_on_call(struct sr_run *run, const struct sr_stop *stop);

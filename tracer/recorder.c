@@ -179,21 +179,24 @@ static void on_refused(struct sr_recorder *r, struct sr_tracee *t) {
     r->ops->refused(r->ctx, &stop);
 }
 
-static void report_call(struct sr_recorder *r, const struct sr_tracee *t,
-                        const struct sr_stop *stop) {
+/* Returns the thread's entry, which may have moved: a callback may have started others. */
+static struct sr_tracee *report_call(struct sr_recorder *r, struct sr_tracee *t,
+                                     const struct sr_stop *stop) {
+    const struct sr_tracee *table = r->table;
+
     if (t->image < 0) {
         r->lost += !t->peer || t->execed; /* before its exec a peer is the harness */
-        return;
+        return t;
     }
     r->ops->call(r->ctx, stop);
     if (r->ops->object)
         sr_objects_on_call(r, stop);
+    return r->table == table ? t : sr_tracees_find(r, stop->tid);
 }
 
 /*
  * In syscall mode a call has an entry stop, a seccomp stop (unless it is refused) and an exit stop;
  * otherwise, and for the call that a thread was in when its mode changed, the seccomp stop alone.
- * Callbacks may not add tracees, so t stays where it is.
  */
 static void on_call(struct sr_recorder *r, struct sr_tracee *t) {
     struct ptrace_syscall_info info;
@@ -219,7 +222,7 @@ static void on_call(struct sr_recorder *r, struct sr_tracee *t) {
     t->entered = entry && !r->syscalls;
     t->entry = stop.call;
     if (!second) {
-        report_call(r, t, &stop);
+        t = report_call(r, t, &stop);
         notice_own_filter(r, t, &stop);
     }
     /* At an entry the program's filter would judge the answer's number -1. */

@@ -408,26 +408,42 @@ pid_t sr_run_fork(struct sr_run *run) {
         sr_stage_close(&run->stage);
         return (pid_t)pid;
     }
-    sr_peers_begin(run);
+    sr_peers_begin(run, (pid_t)pid);
     return (pid_t)pid;
 }
 
-/* Without a recorder: only the time limit counts. Peers that end meanwhile are taken in. */
-void sr_run_wait_plainly(struct sr_run *run, pid_t pid) {
-    int status = 0;
-    long got;
+/* Time is up, without a recorder: those that are known. */
+static void kill_plainly(const struct sr_run *run, pid_t pid) {
+    sr_sys(SYS_kill, pid, SIGKILL);
+    for (unsigned i = 0; i < SR_PEERS_MAX; i++)
+        if (run->peers.pid[i] > 0)
+            sr_sys(SYS_kill, run->peers.pid[i], SIGKILL);
+}
 
-    while ((got = sr_sys(SYS_wait4, -1, &status, __WALL, 0)) != pid) {
+void sr_run_wait_plainly(struct sr_run *run, pid_t pid, bool whole) {
+    bool gone = false, late = false;
+    int status = 0;
+
+    while (!late && (!gone || (whole && run->peers.clients_left))) {
+        long got = sr_sys(SYS_wait4, -1, &status, __WALL, 0);
+
+        if (got == pid) {
+            run->recorder.status = status;
+            gone = true;
+        }
         if (got > 0)
             sr_peers_on_exit(run, (pid_t)got);
-        if (got != -EINTR && got < 0)
-            return;
+        if (got == -ECHILD) /* the clock's next tick ends it */
+            sr_sys(SYS_pause);
         sr_stage_serve(&run->stage, &run->scenario);
         sr_peers_serve(run);
-        if (sr_clock_ms(CLOCK_MONOTONIC) - run->began_ms >= run->scenario.time_ms)
-            sr_sys(SYS_kill, pid, SIGKILL);
+        late = sr_clock_ms(CLOCK_MONOTONIC) - run->began_ms >= run->scenario.time_ms;
     }
-    run->recorder.status = status;
+    if (!late)
+        return;
+    kill_plainly(run, pid);
+    if (!gone && sr_sys(SYS_wait4, pid, &status, __WALL, 0) == pid)
+        run->recorder.status = status;
 }
 
 void sr_run_finish(struct sr_run *run, pid_t pid) {
@@ -436,7 +452,7 @@ void sr_run_finish(struct sr_run *run, pid_t pid) {
     if (run->record)
         sr_recorder_wait(&run->recorder);
     else
-        sr_run_wait_plainly(run, pid);
+        sr_run_wait_plainly(run, pid, true);
     sr_roles_finish(run->roles, run->u);
     rec->status = run->recorder.status;
     /* Calls of a process whose image could not be named are in no set. */

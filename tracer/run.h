@@ -77,9 +77,9 @@ int sr_run_function(struct sr_run *run, void (*fn)(void *ctx), void *ctx);
 /* Parent: follows it to the end and cleans up. Afterwards result holds what it made. */
 void sr_run_finish(struct sr_run *run, pid_t pid);
 
-/* Parent, where nothing is recorded: until that process has ended, feeding and serving meanwhile.
- */
-void sr_run_wait_plainly(struct sr_run *run, pid_t pid);
+/* Parent, where nothing is recorded: until that process has ended (whole: and all clients), feeding
+ * and serving meanwhile. */
+void sr_run_wait_plainly(struct sr_run *run, pid_t pid, bool whole);
 
 int64_t sr_clock_ms(int clock);
 

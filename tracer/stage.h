@@ -33,14 +33,14 @@ struct sr_stage {
     unsigned above_mode;
     int run, sshd, shm; /* other private folders of the sandbox; -1: not in it */
     int null, full;
-    int out[2][2]; /* [stdout, stderr][read, write] */
-    int in_read;   /* what the child gets as stdin, -1: none of this run's own */
-    int file[3];   /* regular files at standard descriptors */
-    int pty;       /* the terminal's other side */
-    int inet;      /* stdin inet: the listener that the child accepts from; -1: none */
-    bool made;     /* the tree is there already, since peers came first */
-    int echo;      /* where output is copied to, -1: nowhere */
-    bool typed;    /* the terminal got its end of file */
+    int out[2][2];    /* [stdout, stderr][read, write] */
+    int in_read;      /* what the child gets as stdin, -1: none of this run's own */
+    int file[3];      /* regular files at standard descriptors */
+    int pty;          /* the terminal's other side */
+    int inet;         /* stdin inet: the listener that the child accepts from; -1: none */
+    bool made;        /* the tree is there already, since peers came first */
+    int echo;         /* where output is copied to, -1: nowhere */
+    bool typed;       /* the terminal got its end of file */
     int64_t quiet_ms; /* since when the terminal has been quiet */
     long heard;       /* bytes that it showed since the last line was typed, its echo taken off */
     uint32_t n_feeds;
@@ -68,8 +68,8 @@ int sr_stage_enter(const struct sr_stage *st, const struct sr_scenario *s);
 /* Parent, where something runs before the program: makes the tree that the child would make. */
 void sr_stage_make(struct sr_stage *st, const struct sr_scenario *s);
 
-/* Child that becomes a peer: session, folder, umask; stdio (or /dev/null, -1) as standard input, the
- * same or the program's drained output as standard output. 0 or a negative errno. */
+/* Child that becomes a peer: session, folder, umask; stdio (or /dev/null, -1) as standard input,
+ * the same or the program's drained output as standard output. 0 or a negative errno. */
 int sr_stage_enter_peer(const struct sr_stage *st, const struct sr_scenario *s, int stdio);
 
 /* Parent, while it runs: feeds and drains without blocking. */

@@ -26,7 +26,7 @@ struct sr_hook_conf {
     const char *instance;
     const char *hide;   /* in the sandbox: what the program must not see; NULL: not in one */
     uint64_t keep_caps; /* see struct sr_run */
-    unsigned slot; /* of the instance in the union */
+    unsigned slot;      /* of the instance in the union */
     unsigned grace_ms;
     bool record;
     const char *session[SR_HOOK_WORDS_MAX]; /* see sr_scenario_depth */
@@ -78,7 +78,8 @@ int sr_hook_set_up(struct sr_hook *h, const char *conf_path);
 struct sr_argblock;
 void sr_hook_serve(struct sr_hook *h, struct sr_argblock *out);
 
-/* prelude.c: before the filter. 0 or a negative errno; -ENOENT: the program has no such function. */
+/* prelude.c: before the filter. 0 or a negative errno; -ENOENT: the program has no such function.
+ */
 int sr_hook_prelude(struct sr_hook *h);
 /* Whether this scenario sets a variable that the prelude has read: then the child runs the program
  * anew, by an exec. */
