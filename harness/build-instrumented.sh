@@ -6,11 +6,13 @@
 #
 # PACKAGE is the installed package that PROGRAM (an absolute path) belongs to, BUILT where the build
 # leaves the program in the source tree, CACHE a folder for results. -d: packages that the build
-# needs; installed where they are missing. -b: lines for bash that prepare the source tree for make
-# instead of ./configure; CC, CFLAGS, CPPFLAGS and LDFLAGS are set.
-# Prints the path of the built program: CACHE/PACKAGE-VERSION/NAME/NAME, with build.txt beside it.
-# A finished build is used again. Apart from -d's packages nothing of the system is changed: apt
-# works on lists and sources of its own below CACHE. Progress goes to stderr.
+# needs; where they are missing, those named *-dev are unpacked below CACHE for the time of the build,
+# and others (tools) installed. -b: lines for bash that prepare the source tree for make instead of
+# ./configure; CC, CFLAGS, CPPFLAGS, LDFLAGS and SOURCE_VERSION are set.
+# Prints the path of the built program: CACHE/SOURCE-VERSION/NAME/NAME, with build.txt beside it.
+# A finished build is used again, and the other programs that it made are kept for their targets.
+# Apart from -d's tools nothing of the system is changed: apt works on lists and sources of its own
+# below CACHE. Progress goes to stderr.
 # Status: 0 built, 2 bad arguments, 3 it cannot be built here.
 set -euo pipefail
 umask 022
@@ -69,14 +71,26 @@ owns_program ||
     die 2 "$program does not belong to package $package; dpkg -S $program says to which it does"
 [ -x "$program" ] || die 3 "$program is missing; as root: apt-get install --reinstall $package"
 
-"$here/deps.sh" instrument "${depends[@]}"
+# shellcheck disable=SC2016
+is_installed() { dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -x installed >/dev/null; }
+# Installing a library's headers would upgrade the library itself, below the program under study.
+headers=() tools=()
+for one in "${depends[@]}"; do
+    [[ $one =~ ^[a-z0-9][a-z0-9+.-]*$ ]] || die 2 "'$one' is no package name"
+    case $one in
+        *-dev) is_installed "$one" || headers+=("$one") ;;
+        *) tools+=("$one") ;;
+    esac
+done
+"$here/deps.sh" instrument "${tools[@]}"
 
 # ---- is it there already ------------------------------------------------------------------------
 
 mkdir -p -- "$cache" 2>/dev/null || die 3 "cannot make the folder $cache; set XDG_CACHE_HOME"
 cache=$(cd -- "$cache" && pwd)
 [ -w "$cache" ] || die 3 "cannot write to $cache; set XDG_CACHE_HOME"
-result=$cache/$package-${version//:/_}/$name
+results=$cache/$source-${version//:/_}
+result=$results/$name
 compiler=$(AFL_QUIET=1 afl-clang-fast --version 2>/dev/null | sed -n 1p) ||
     die 3 "afl-clang-fast does not run; as root: apt-get install --reinstall afl++ clang"
 # shellcheck disable=SC2016
@@ -95,10 +109,11 @@ finish() {
 }
 
 is_ready && finish
-mkdir -p -- "${result%/*}"
-exec 9>"$result.lock"
+mkdir -p -- "$results"
+# One for all programs of a source: whoever waits finds its own program made as well.
+exec 9>"$results/lock"
 if ! flock -n 9; then
-    say "waiting for another build of $name"
+    say "waiting for another build of $source"
     flock 9
     is_ready && finish
 fi
@@ -213,6 +228,27 @@ fetch_source() {
     find "$work/source" -type f -exec touch -h -d @1700000000 {} +
 }
 
+# Headers and links of libraries into $work/root; the libraries are the machine's own.
+unpack_headers() {
+    local deb link soname
+
+    [ ${#headers[@]} -gt 0 ] || return 0
+    say "fetching for the build alone: ${headers[*]}"
+    mkdir "$work/debs" "$work/root"
+    (cd "$work/debs" && apt-get -q -o APT::Sandbox::User=root download "${headers[@]}") \
+        >>"$log" 2>&1 </dev/null ||
+        fail "cannot fetch ${headers[*]}" "as root: apt-get update; or apt-get install ${headers[*]}"
+    for deb in "$work"/debs/*.deb; do
+        dpkg-deb -x "$deb" "$work/root" >>"$log" 2>&1 || fail "cannot unpack ${deb##*/}"
+    done
+    while IFS= read -r link; do
+        soname=${link##*/}
+        soname=$(/sbin/ldconfig -p |
+            awk -v start="$soname." 'index($1, start) == 1 && !found { print $NF; found = 1 }')
+        [ -z "$soname" ] || ln -sf -- "$soname" "$link"
+    done < <(find "$work/root" -xtype l -name '*.so')
+}
+
 # ---- the build ----------------------------------------------------------------------------------
 
 # configure's arguments: where Debian's programs look for their files.
@@ -220,7 +256,7 @@ configure_args=(--prefix=/usr --sysconfdir=/etc --localstatedir=/var --libexecdi
     --disable-dependency-tracking --disable-silent-rules)
 
 run_build() {
-    local flags
+    local flags root=$work/root libs
 
     # afl-clang-fast defines a macro by which some programs become others; ours shall be the stock one.
     echo '#undef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION' >"$work/same-program.h"
@@ -230,7 +266,13 @@ run_build() {
         eval "$flags"
         export CC=afl-clang-fast CPPFLAGS="$CPPFLAGS -include $work/same-program.h"
         export AFL_QUIET=1 AFL_DONT_OPTIMIZE=1 # else it puts -O3 after Debian's -O2
-        export TMPDIR=$work/tmp HOME=$work
+        export TMPDIR=$work/tmp HOME=$work SOURCE_VERSION=$version
+        if [ -d "$root" ]; then
+            libs=usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH)
+            CPPFLAGS+=" -isystem $root/usr/include"
+            LDFLAGS+=" -L$root/$libs"
+            export PKG_CONFIG_PATH=$root/$libs/pkgconfig:$root/usr/share/pkgconfig
+        fi
         cd "$work/source"
         set -x
         if [ -n "$lines" ]; then
@@ -244,6 +286,7 @@ run_build() {
 
 begin=$SECONDS
 fetch_source
+unpack_headers
 [ -n "$lines" ] || [ -x "$work/source/configure" ] ||
     die 3 "$source has no ./configure; its target needs build lines of its own"
 say "building $source $version with afl-clang-fast, about a minute or two; log: $log"
@@ -258,25 +301,29 @@ if [ "$build_status" -ne 0 ]; then
         "${unmet:+Debian builds it with these, which are not installed: $unmet}"
 fi
 
+is_instrumented() { nm -D -- "$1" 2>>"$log" | grep ' __afl_area_ptr$' >/dev/null; }
+
 from=$work/source/$built
 if [ ! -f "$from" ] || [ ! -x "$from" ]; then
     fail "the build of $source left no program at $built"
 fi
-nm -D -- "$from" 2>>"$log" | grep ' __afl_area_ptr$' >/dev/null ||
+is_instrumented "$from" ||
     fail "$built of $source is not an instrumented ELF program"
 
 # ---- the result ---------------------------------------------------------------------------------
 
-mkdir "$work/result"
-cp -- "$from" "$work/result/$name"
-cat >"$work/result/build.txt" <<TXT
-package $package
+# What the build left at PATH of the tree becomes $results/NAME; an older build under this name
+# (another compiler, another recipe) makes room.
+keep() {
+    local path=$1 as=$2 new=$work/result/$2
+
+    mkdir -p "$new"
+    cp -- "$work/source/$path" "$new/$as"
+    cat >"$new/build.txt" <<TXT
 source $source
 version $version
-program $program
-built $built
-sha256 $(sha256_of "$work/result/$name")
-stock_sha256 $(sha256_of "$program")
+built $path
+sha256 $(sha256_of "$new/$as")
 dsc_sha256 $(sha256_of "$work"/download/*.dsc)
 compiler $compiler
 recipe $recipe
@@ -284,8 +331,23 @@ prepared $(printf '%s' "${lines:-./configure ${configure_args[*]}}" | tr '\n' ';
 flags $(cd "$work/source" && dpkg-buildflags --get CFLAGS | sed "s,$work,.,g") $(dpkg-buildflags --get CPPFLAGS) $(dpkg-buildflags --get LDFLAGS)
 seconds $((SECONDS - begin))
 TXT
-# An older build under this name (another compiler, another recipe) makes room.
-[ ! -e "$result" ] || mv -- "$result" "$work/old"
-mv -T -- "$work/result" "$result"
+    [ ! -e "$results/$as" ] || mv -- "$results/$as" "$work/old-$as"
+    mv -T -- "$new" "$results/$as"
+}
+
+# The other programs of the source, for targets with the same build lines.
+keep_others() {
+    local file as
+
+    while IFS= read -r -d '' file; do
+        as=${file##*/}
+        if [ "$as" != "$name" ] && [ ! -e "$results/$as" ] && is_instrumented "$file"; then
+            keep "${file#"$work/source/"}" "$as"
+        fi
+    done < <(find "$work/source" -type f -perm -u+x -size +16k -print0)
+}
+
+keep "$built" "$name"
+keep_others
 say "built $name in $((SECONDS - begin)) s"
 finish

@@ -186,19 +186,34 @@ size_t afl_custom_fuzz(void *data, uint8_t *buf, size_t size, uint8_t **out, uin
     return print(m, &m->other, complete, max_size);
 }
 
-/* A scenario in a file, with the target's base before it as when it runs. */
-static enum sr_depth depth_of_file(struct mutator *m, const char *path) {
-    FILE *f = fopen(path, "re");
-    char *text = f ? malloc(SR_TEXT_MAX) : NULL;
-    size_t len = text ? fread(text, 1, SR_TEXT_MAX, f) : 0;
-
+/* With the target's base before it as when it runs. */
+static enum sr_depth depth_of(struct mutator *m, const void *text, size_t len) {
     read_scenario(&m->s, &m->arena, (const uint8_t *)m->target.base, strlen(m->target.base));
     if (len)
         sr_scenario_parse(&m->s, &m->arena, text, len);
+    return sr_scenario_depth(&m->s, (const char *const *)m->target.session.v, m->target.session.n);
+}
+
+/*
+ * AFL++'s own count is made for programs that take a millisecond: one slow entry would have minutes
+ * to itself. Each turn costs about the same time, whatever the depth.
+ */
+uint32_t afl_custom_fuzz_count(void *data, const uint8_t *buf, size_t len) {
+    static const uint32_t turns[SR_DEPTHS] = {
+        [SR_DEPTH_ALONE] = 512, [SR_DEPTH_LINK] = 64, [SR_DEPTH_SESSION] = 24};
+
+    return turns[depth_of(data, buf, len)];
+}
+
+static enum sr_depth depth_of_file(struct mutator *m, const char *path) {
+    FILE *f = fopen(path, "re");
+    char *text = f ? malloc(SR_TEXT_MAX) : NULL;
+    enum sr_depth depth = depth_of(m, text, text ? fread(text, 1, SR_TEXT_MAX, f) : 0);
+
     free(text);
     if (f)
         fclose(f);
-    return sr_scenario_depth(&m->s, (const char *const *)m->target.session.v, m->target.session.n);
+    return depth;
 }
 
 /* An entry's file never changes, and AFL++ asks often: "…/id:000123,…" is read once. */
