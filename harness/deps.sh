@@ -89,6 +89,8 @@ if ! compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; then
     apt update || true
     updated=1
 fi
+wants_server=
+[[ " ${missing[*]} " == *" openssh-server "* ]] && wants_server=1
 if ! apt install -y --no-install-recommends "${missing[@]}"; then
     if [ -z "$updated" ]; then
         apt update || true
@@ -100,4 +102,9 @@ if [ ${#missing[@]} -gt 0 ]; then
     say "packages: apt-get could not install ${missing[*]}; its own messages are above"
     say "as root: apt-get update && apt-get install --no-install-recommends ${missing[*]}"
     exit 3
+fi
+# The package's own service is of no use here, and a machine may not want it.
+if [ -n "$wants_server" ] && [ -d /run/systemd/system ]; then
+    say "packages: openssh-server may have started a service of its own; without need of it:"
+    say "as root: systemctl disable --now ssh"
 fi

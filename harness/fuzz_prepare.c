@@ -157,9 +157,13 @@ static int read_target(struct sr_fuzz *f, struct sr_target *t, char *path) {
     return SR_EXIT_OK;
 }
 
-static int find_program(struct sr_fuzz *f, const char *name) {
+/* package: that it comes from, NULL: not known. */
+static int find_program(struct sr_fuzz *f, const char *name, const char *package) {
     if (sr_paths_program(name, f->c.program, sizeof f->c.program)) {
-        sr_error("%s: %s; install it, or give its path", name, strerror(errno));
+        if (package)
+            sr_error("%s: %s; install the package %s", name, strerror(errno), package);
+        else
+            sr_error("%s: %s; install it, or give its path", name, strerror(errno));
         return SR_EXIT_ENV;
     }
     if (sr_fuzz_check_program(f->c.program))
@@ -319,7 +323,8 @@ static int prepare(struct sr_fuzz *f, struct sr_target *t) {
     if (!f->options.is_command)
         status = read_target(f, t, target_path);
     if (!status)
-        status = find_program(f, f->options.is_command ? f->options.words[0] : t->program);
+        status = f->options.is_command ? find_program(f, f->options.words[0], NULL)
+                                       : find_program(f, t->program, t->package);
     if (!status && sr_fuzz_check_system(f))
         status = SR_EXIT_ENV;
     if (!status && f->c.instrumented)

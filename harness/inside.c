@@ -31,8 +31,8 @@ struct replay {
     int dir; /* of the batch */
     char *base, *text;
     size_t base_len, len;
-    uint64_t main; /* address of the breakpoint, 0: none */
-    long saved;    /* the word that it stands in */
+    uint64_t main;       /* address of the breakpoint, 0: none */
+    long saved;          /* the word that it stands in */
     struct sr_set early; /* what the first process made before main; peers may be there already */
     bool startup_known;
 };

@@ -1,7 +1,7 @@
 /*
- * How deep a scenario goes, from its text alone: nobody stands beside the program, somebody does, or
- * a real counterpart does (a word of the target's `session` line stands in a peer's command or in an
- * argument). Campaigns share out their time by it.
+ * How deep a scenario goes, from its text alone: nobody stands beside the program, somebody does,
+ * or a real counterpart does (a word of the target's `session` line stands in a peer's command or
+ * in an argument). Campaigns share out their time by it.
  */
 #ifndef SYSREACH_DEPTH_H
 #define SYSREACH_DEPTH_H

@@ -21,8 +21,8 @@
 #define SR_NODES_MAX       256 /* files, directories, symlinks, fifos */
 #define SR_SEGMENTS_MAX    256 /* pieces of content */
 #define SR_SIGNALS_MAX     16
-#define SR_PEERS_MAX       16          /* before, client and serve lines together */
-#define SR_SOCKET_NAME_MAX 90          /* bytes; unix(7) leaves 107 for the whole path */
+#define SR_PEERS_MAX       16 /* before, client and serve lines together */
+#define SR_SOCKET_NAME_MAX 90 /* bytes; unix(7) leaves 107 for the whole path */
 #define SR_PACE_MAX_MS     1000
 #define SR_INET_PORT       22          /* where `stdin inet` listens */
 #define SR_CONTENT_MAX     (4u << 20)  /* bytes written to files and stdin together */
@@ -129,9 +129,9 @@ struct sr_scenario {
     struct sr_peer peers[SR_PEERS_MAX]; /* in the text's order */
     uint32_t pace_ms; /* stdin pty: 0: typed at once; else each line waits until the terminal has
                          been quiet for so long */
-    enum sr_stdio stdio[3];                   /* default null, pipe, pipe */
-    struct sr_content input;                  /* stdin's content */
-    struct sr_str cwd; /* p is NULL: the top of the tree; else as a node's name */
+    enum sr_stdio stdio[3];  /* default null, pipe, pipe */
+    struct sr_content input; /* stdin's content */
+    struct sr_str cwd;       /* p is NULL: the top of the tree; else as a node's name */
     bool has_umask;
     uint32_t umask; /* 0777; default 022 */
     bool has_limit[SR_LIMITS];
