@@ -38,9 +38,9 @@ static const struct {
     {sr_edit_umask, 3},           {sr_edit_limit, 8},
     {sr_edit_signal, 20},         {sr_edit_time, 4},
     {sr_edit_splice, 60},         {sr_edit_line, 260},
-    {sr_edit_line_file, 6},       {sr_edit_peer_add, 12},
-    {sr_edit_peer_remove, 12},    {sr_edit_peer_command, 25},
-    {sr_edit_peer_word, 25},      {sr_edit_pace, 3},
+    {sr_edit_line_file, 6},       {sr_edit_peer_add, 60},
+    {sr_edit_peer_remove, 20},    {sr_edit_peer_command, 150},
+    {sr_edit_peer_word, 60},      {sr_edit_pace, 3},
 };
 
 #define EDITS (sizeof edits / sizeof *edits)
