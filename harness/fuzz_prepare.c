@@ -206,7 +206,8 @@ static int fill(struct sr_fuzz *f, const struct sr_target *t, const char *target
         sr_error("%s/%s: %s", f->c.dir, SR_DIR_BASE, strerror(-err));
         return SR_EXIT_ENV;
     }
-    if ((status = sr_fuzz_seeds(f, seeds_of(f, t, path), f->options.quick ? t->quick : NULL)) ||
+    if ((status =
+             sr_fuzz_seeds(f, seeds_of(f, t, path), f->options.quick && t ? t->quick : NULL)) ||
         (status = make_unions(f)))
         return status;
     f->c.created_ms = sr_epoch_ms();

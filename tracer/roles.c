@@ -191,7 +191,7 @@ void sr_roles_fork(struct sr_roles *r, pid_t parent, pid_t pid) {
         oldest = r->processes[oldest].parent;
     /* Known already from its own stops; else it is new, or a process id that is used again. */
     if (i < 0 || r->processes[oldest].forked)
-        i = oldest = add(r, pid, up, up >= 0 ? r->processes[up].image : -1);
+        oldest = add(r, pid, up, up >= 0 ? r->processes[up].image : -1);
     if (oldest < 0)
         return;
     r->processes[oldest].parent = up;

@@ -86,7 +86,7 @@ static char unescape(const char *p, size_t n, size_t *used) {
     case 'x':
         if (n > 3 && hex_digit(p[2]) >= 0 && hex_digit(p[3]) >= 0) {
             *used = 4;
-            return (char)(hex_digit(p[2]) << 4 | hex_digit(p[3]));
+            return (char)((unsigned)hex_digit(p[2]) << 4 | (unsigned)hex_digit(p[3]));
         }
     }
     *used = 1;

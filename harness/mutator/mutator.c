@@ -208,7 +208,7 @@ uint32_t afl_custom_fuzz_count(void *data, const uint8_t *buf, size_t len) {
 static enum sr_depth depth_of_file(struct mutator *m, const char *path) {
     FILE *f = fopen(path, "re");
     char *text = f ? malloc(SR_TEXT_MAX) : NULL;
-    enum sr_depth depth = depth_of(m, text, text ? fread(text, 1, SR_TEXT_MAX, f) : 0);
+    enum sr_depth depth = depth_of(m, text, f && text ? fread(text, 1, SR_TEXT_MAX, f) : 0);
 
     free(text);
     if (f)

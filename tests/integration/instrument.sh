@@ -4,6 +4,7 @@
 # ordinary user with a small build of its own, and diff as a campaign would have it.
 # usage: tests/integration/instrument.sh
 # MUST_WORK=1: what cannot be run here is a failure.
+# OPENSSH=1: builds ssh and sshd too, which takes some minutes, and compares them with the stock ones.
 # shellcheck disable=SC2317 # the tests are called by name, through check
 set -euo pipefail
 
@@ -188,6 +189,7 @@ diff_for_a_campaign() {
     program=$(cat "$box/out")
     [ "$program" = "$box/cache/diffutils-${version//:/_}/diff/diff" ] || wrong "path $program"
     has "${program%/*}/build.txt" "version $version"
+    has "$box/cache/diffutils-${version//:/_}/cmp/build.txt" "built src/cmp"
     has "${program%/*}/build.txt" "sha256 $(sha256sum <"$program" | cut -d ' ' -f 1)"
 
     printf 'one\ntwo\n' >"$box/a"
@@ -207,9 +209,47 @@ finished_builds_are_used_again() {
     # No network, no compiler: nothing but the finished build can answer.
     run 0 env PATH="$box/bin:$PATH" BOX="$box" "$build" diffutils /usr/bin/diff src/diff "$box/cache"
     has "$box/out" "$program"
+    # Nor is one of its siblings built again.
+    run 0 env PATH="$box/bin:$PATH" BOX="$box" "$build" diffutils /usr/bin/cmp src/cmp "$box/cache"
     # A damaged one is no finished build.
     echo >>"$program"
     run 3 env PATH="$box/bin:$PATH" BOX="$box" "$build" diffutils /usr/bin/diff src/diff "$box/cache"
+}
+
+same() {
+    local what=$1
+    shift
+    "$1" "${@:3}" >"$box/ours" 2>&1 </dev/null || true
+    "$2" "${@:3}" >"$box/stock" 2>&1 </dev/null || true
+    cmp "$box/ours" "$box/stock" || wrong "$what differs: $(diff "$box/ours" "$box/stock" | head)"
+}
+# build_target TARGET: its path in $box/out.
+build_target() {
+    local file=$harness/targets/$1
+
+    run 0 "$build" -d "$(sed -n 's/^depends //p' "$file")" -b "$(sed -n 's/^build //p' "$file")" -- \
+        "$(sed -n 's/^package //p' "$file")" "$(sed -n 's/^program //p' "$file")" \
+        "$(sed -n 's/^built //p' "$file")" "$box/cache"
+}
+openssh_is_the_stock_one() {
+    local program query begin
+
+    build_target ssh
+    [ "$bad" -eq 0 ] || return 0
+    program=$(cat "$box/out")
+    same "ssh -V" "$program" /usr/bin/ssh -V
+    same "ssh -G" "$program" /usr/bin/ssh -F none -G x
+    for query in cipher cipher-auth mac kex kex-gss key key-sig compression protocol-version; do
+        same "ssh -Q $query" "$program" /usr/bin/ssh -Q "$query"
+    done
+    begin=$SECONDS
+    build_target sshd
+    [ "$bad" -eq 0 ] || return 0
+    [ $((SECONDS - begin)) -lt 20 ] || wrong "sshd was built again"
+    program=$(cat "$box/out")
+    ssh-keygen -q -t ed25519 -N '' -f "$box/key" </dev/null
+    same "sshd -T" "$program" /usr/sbin/sshd -T -f /dev/null -h "$box/key"
+    grep -q '^usepam ' "$box/ours" || wrong "sshd -T: $(head -n 3 "$box/ours")"
 }
 
 # Lines that fail at once: fetching and unpacking is all that happens.
@@ -222,4 +262,5 @@ fi
 check as_ordinary_user
 check diff_for_a_campaign
 check finished_builds_are_used_again
+[ "${OPENSSH:-0}" != 1 ] || check openssh_is_the_stock_one
 exit $failed

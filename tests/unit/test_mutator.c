@@ -210,7 +210,7 @@ static void test_every_edit(void **state) {
     unsigned seen[WANTED] = {0};
     void *m = start(make_target(), 3);
 
-    for (int i = 0; i < ROUNDS * 16; i++) {
+    for (int i = 0; i < ROUNDS * 48; i++) {
         uint8_t *out;
         size_t n = mutate(m, rich, sizeof rich - 1, second, SR_TEXT_MAX, &out);
         for (size_t k = 0; k < WANTED; k++)
@@ -434,7 +434,7 @@ static void test_budget(void **state) {
     /* One depth alone is never kept waiting, without shares nobody is. */
     struct sr_budget one = {.share = {100, 0, 0}}, none = {.share = {0}};
     for (unsigned i = 0; i < 100; i++) {
-        assert_true(sr_budget_take(&one, SR_DEPTH_SESSION, i * 10));
+        assert_true(sr_budget_take(&one, SR_DEPTH_SESSION, UINT64_C(10) * i));
         assert_true(sr_budget_take(&none, (enum sr_depth)(i % 3), i));
     }
     /* Somebody who is due but never comes does not stop the others for ever. */
