@@ -160,6 +160,30 @@ static bool insert(struct sr_edit *e, const char *name, struct sr_str text, stru
     return put(e, text, at, at, line, out);
 }
 
+/* Behind the second word of a line of three or more; NULL: it has fewer. */
+static const char *after_two(const char *p, const char *end) {
+    for (int words = 0; words < 2; words++) {
+        while (p < end && (*p == ' ' || *p == '\t'))
+            p++;
+        while (p < end && *p != ' ' && *p != '\t' && *p != '\n')
+            p++;
+    }
+    return p + 1 < end && *p != '\n' && p[1] != '\n' ? p : NULL;
+}
+
+/* A new line keeps what the old one says first: "Subsystem sftp" and another command. */
+static void keep_name(struct sr_edit *e, const char *p, size_t len, struct sr_str *line) {
+    const char *old = after_two(p, p + len), *new = after_two(line->p, line->p + line->len);
+    struct sr_build b;
+
+    if (!old || !new)
+        return;
+    b = sr_build_begin(e);
+    sr_build_add(&b, p, (size_t)(old - p));
+    sr_build_add(&b, new, (size_t)(line->p + line->len - new));
+    sr_build_end(&b, line);
+}
+
 /* The line at p anew: another value. more: what it says is put behind the value that it has. */
 static bool renew(struct sr_edit *e, const char *name, struct sr_str text, const char *p,
                   size_t len, bool more, struct sr_str *out) {
@@ -168,6 +192,8 @@ static bool renew(struct sr_edit *e, const char *name, struct sr_str text, const
 
     if (!l || !sr_value_fill(e, "", &l->text, &line))
         return false;
+    if (!more && sr_one_in(e, 2))
+        keep_name(e, p, len, &line);
     if (more) {
         struct sr_str again = first_word(line.p, line.len);
         const char *value = again.p + again.len, *end = line.p + line.len;
@@ -265,7 +291,13 @@ bool sr_edit_line(struct sr_edit *e) {
     uint32_t i = f->content.n ? sr_below(e, f->content.n) : 0;
     if (f->content.n)
         seg = s->segments[f->content.first + i];
-    return edit_text(e, f->name.p, seg.text, &seg.text) && sr_content_set(e, &f->content, i, seg);
+    if (!edit_text(e, f->name.p, seg.text, &seg.text))
+        return false;
+    /* Most lines do not get in each other's way, and a run with several costs no more. */
+    for (uint32_t n = sr_one_in(e, 3) ? 1 + sr_below(e, 3) : 0; n; n--)
+        if (!insert(e, f->name.p, seg.text, &seg.text))
+            break;
+    return sr_content_set(e, &f->content, i, seg);
 }
 
 /* A file that is not there yet, of a line whose glob is a name. */
