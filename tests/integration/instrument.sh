@@ -249,7 +249,7 @@ openssh_is_the_stock_one() {
     program=$(cat "$box/out")
     ssh-keygen -q -t ed25519 -N '' -f "$box/key" </dev/null
     same "sshd -T" "$program" /usr/sbin/sshd -T -f /dev/null -h "$box/key"
-    grep -q '^usepam ' "$box/ours" || wrong "sshd -T: $(head -n 3 "$box/ours")"
+    [ ! -d /run/sshd ] || grep -q '^usepam ' "$box/ours" || wrong "sshd -T: $(head -n 3 "$box/ours")"
 }
 
 # Lines that fail at once: fetching and unpacking is all that happens.
