@@ -94,6 +94,7 @@ bench: all $(B)/drive $(B)/decode_floor
 	@harness/deps.sh test
 	@B=$(B) tests/bench/bench.py
 	@B=$(B) tests/bench/bound_bench.py
+	@B=$(B) tests/bench/depths.py
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)

@@ -33,6 +33,10 @@ step() { # NAME COMMAND...
     fi
 }
 
+accept() {
+    "$MAKE" --no-print-directory "$B/config_mutate" B="$B" && python3 tests/integration/config_accept.py 300
+}
+
 step lint tests/lint.sh
 step unit "$MAKE" --no-print-directory unit B="$B"
 step sanitize tests/sanitize.sh
@@ -48,6 +52,9 @@ step bound-stacks python3 tests/integration/bound_stacks.py --quick
 step campaign tests/integration/campaign.sh
 step containment tests/integration/containment.sh
 step fixtures tests/integration/fixtures.sh
+step peers tests/integration/peers.sh
+step accept accept
+step openssh python3 tests/integration/openssh.py
 step instrument tests/integration/instrument.sh
 
 echo

@@ -357,6 +357,9 @@ int sr_run_function(struct sr_run *run, void (*fn)(void *ctx), void *ctx) {
     const struct sr_run_owner owner = run->owner;
     long pid;
 
+    /* The clock goes by the scenario's time, and there has not been any yet. */
+    sr_scenario_init(&run->scenario);
+    run->scenario.time_ms = SR_TIME_MAX_MS;
     begin_record(run);
     sr_recorder_reset(&run->recorder);
     run->ticket++;
