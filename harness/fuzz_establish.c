@@ -23,6 +23,7 @@
 #include "sandbox.h"
 
 #define EMPTY_SEED        SR_DIR_HOOK "/empty.scn"
+#define SEEDS_TO_MENTION  100
 #define PROGRAM_BYTES_MAX (512u << 20)
 
 static struct sr_runner runner_of(const struct sr_fuzz *f, char base[PATH_MAX]) {
@@ -122,6 +123,9 @@ static int record_seeds(struct sr_fuzz *f) {
             paths[i] = NULL;
             err = -1;
         }
+    /* Few of them take no time; a hundred sessions take a minute. */
+    if (n >= SEEDS_TO_MENTION)
+        fprintf(stderr, "%d seeds run on the stock binary first\n", n);
     if (err)
         sr_error("%s: no seeds, or out of memory", dir);
     else
