@@ -2,11 +2,11 @@
 """What recording costs OpenSSH's inputs, by depth: alone, link, session.
 
 A campaign's forkserver, in the sandbox that a campaign has, runs the same seeds twice: recording every
-call, and recording nothing. In turns, seed by seed; the ratio is of all seeds' time together, the median
-of the rounds and their range; by seed it is told as well, since one with very many calls outweighs others.
-The last column is what recording adds for each call, the forkserver's share of fork and exit included. Seeds that wait for a clock are left out (typing with a pace, sleep, a
-client that waits for a server, leftover processes with their grace): waiting costs no less without
-recording.
+call, and recording nothing; in turns, seed by seed. The ratio is of all seeds' time together, the median
+of the rounds and their range; by seed it is told as well, since one with very many calls outweighs the
+others. The last column is what recording adds for each call. Seeds that wait for a clock are left out
+(typing with a pace, sleep, a client that waits for a server, leftover processes with their grace):
+waiting costs no less without recording.
 
 Usage: depths.py [ROUNDS [TARGET...]]        needs B (the build folder, default build)
 """
