@@ -23,7 +23,8 @@
 #define FIOSETOWN_NR       0x8901
 #define SIOCSPGRP_NR       0x8902
 
-#define NOBODY (1 << 22) /* PID_MAX_LIMIT */
+/* A process that is somebody, but who? No process has this number: PID_MAX_LIMIT. */
+#define UNKNOWN (1 << 22)
 
 enum rule {
     KILL,     /* a process, a group (negative) or all (-1); a signal */
@@ -160,9 +161,10 @@ static bool in_run(const struct sr_recorder *r, int to) {
     return to > 0 && is_zombie_of(r, to);
 }
 
-/* Nobody of that number is there at all: the kernel says so by itself. */
+/* Nobody of that number is there at all: the kernel says so by itself. Not so where the number
+ * could not be found out. */
 static bool is_nobody(int to) {
-    return sr_sys(SYS_kill, to, 0) == -ESRCH;
+    return to != UNKNOWN && sr_sys(SYS_kill, to, 0) == -ESRCH;
 }
 
 /* Number -1 makes the kernel skip the call and leave the answer as it is; seccomp(2). */
@@ -242,7 +244,7 @@ static int pid_of(pid_t tid, int fd) {
     pid = read_number(tid, part, "\nPid:\t");
     if (pid == -ENOENT)
         return 0;
-    return pid < 0 ? NOBODY : pid;
+    return pid < 0 ? UNKNOWN : pid;
 }
 
 /* Nobody gets away from the recorder. */
