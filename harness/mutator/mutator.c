@@ -43,6 +43,8 @@ static const struct {
     {sr_edit_peer_word, 60},      {sr_edit_pace, 3},
 };
 
+#define TURN_US 4000000
+
 #define EDITS (sizeof edits / sizeof *edits)
 
 struct mutator {
@@ -54,6 +56,7 @@ struct mutator {
     struct sr_budget budget;
     uint8_t *depths; /* of queue entries by number: one more than enum sr_depth; 0: not known */
     size_t n_depths;
+    uint64_t turn_us; /* when the turn of the present entry began */
     char *out;
     size_t out_size;
 };
@@ -160,12 +163,27 @@ static size_t print(struct mutator *m, const struct sr_scenario *s, bool complet
     return len;
 }
 
+static uint64_t now_us(void) {
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* Sessions take from a twentieth of a second to several: a slow entry's turn ends early. Where
+ * there are none the clock is not looked at, and a seed makes the same campaign again. */
+static bool turn_is_over(const struct mutator *m) {
+    return m->target.session.n && m->turn_us && now_us() - m->turn_us > TURN_US;
+}
+
 size_t afl_custom_fuzz(void *data, uint8_t *buf, size_t size, uint8_t **out, uint8_t *add,
                        size_t add_size, size_t max_size) {
     struct mutator *m = data;
     struct sr_edit e = {.s = &m->s, .arena = &m->arena, .target = &m->target, .rng = m->rng};
 
     *out = buf; /* AFL++ wants some buffer, even where 0 bytes are returned: no input this time */
+    if (turn_is_over(m))
+        return 0;
     read_scenario(&m->s, &m->arena, buf, size);
     if (add && add_size) {
         read_scenario(&m->other, &m->other_arena, add, add_size);
@@ -201,8 +219,10 @@ static enum sr_depth depth_of(struct mutator *m, const void *text, size_t len) {
 uint32_t afl_custom_fuzz_count(void *data, const uint8_t *buf, size_t len) {
     static const uint32_t turns[SR_DEPTHS] = {
         [SR_DEPTH_ALONE] = 512, [SR_DEPTH_LINK] = 64, [SR_DEPTH_SESSION] = 24};
+    struct mutator *m = data;
 
-    return turns[depth_of(data, buf, len)];
+    m->turn_us = now_us();
+    return turns[depth_of(m, buf, len)];
 }
 
 static enum sr_depth depth_of_file(struct mutator *m, const char *path) {
@@ -239,9 +259,6 @@ static enum sr_depth depth_of_entry(struct mutator *m, const char *path) {
 
 uint8_t afl_custom_queue_get(void *data, const uint8_t *filename) {
     struct mutator *m = data;
-    struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return sr_budget_take(&m->budget, depth_of_entry(m, (const char *)filename),
-                          (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+    return sr_budget_take(&m->budget, depth_of_entry(m, (const char *)filename), now_us());
 }
