@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys.h"
@@ -114,24 +115,31 @@ void sr_union_close(const struct sr_union *u) {
         munmap((void *)(uintptr_t)u, sizeof *u);
 }
 
-/* Waits for another process to finish a claim; it may have died, so not for long. */
-static uint32_t settled(const uint32_t *state) {
-    uint32_t s = SR_SLOT_FREE;
+/* What becomes of another process's claim. That process may have been killed in the middle of it,
+ * or only have lost its processor for some milliseconds: after a while the slot is given up for
+ * good, which its claimer finds out when it publishes. So nobody waits twice for the same slot. */
+static uint32_t settled(uint32_t *state) {
+    const struct timespec nap = {.tv_nsec = 100 * 1000};
+    uint32_t s = SR_SLOT_CLAIMED;
 
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 400; i++) {
         s = __atomic_load_n(state, __ATOMIC_ACQUIRE);
         if (s != SR_SLOT_CLAIMED)
-            break;
-        sr_sys(SYS_sched_yield);
+            return s;
+        sr_sys(SYS_nanosleep, &nap, NULL);
     }
-    return s;
+    return __atomic_compare_exchange_n(state, &s, SR_SLOT_DEAD, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE)
+               ? SR_SLOT_DEAD
+               : s;
 }
 
 enum outcome { OTHER, SAME, CLAIMED };
 
-/* Claims a free slot for a name (the caller fills in the rest and calls publish), or compares.
- * size: of the slot's room for it. */
-static enum outcome take(uint32_t *state, char *slot_name, const char *name, size_t size) {
+/* Claims a free slot for a name and an image, or compares. size: of the slot's room for the name;
+ * image: NULL where slots do not belong to one. */
+static enum outcome take(uint32_t *state, char *slot_name, const char *name, size_t size,
+                         uint32_t *slot_image, uint32_t image) {
     uint32_t s = SR_SLOT_FREE;
 
     if (__atomic_compare_exchange_n(state, &s, SR_SLOT_CLAIMED, false, __ATOMIC_ACQ_REL,
@@ -140,25 +148,26 @@ static enum outcome take(uint32_t *state, char *slot_name, const char *name, siz
 
         memcpy(slot_name, name, n);
         slot_name[n] = 0;
-        return CLAIMED;
+        if (slot_image)
+            *slot_image = image;
+        s = SR_SLOT_CLAIMED;
+        return __atomic_compare_exchange_n(state, &s, SR_SLOT_USED, false, __ATOMIC_ACQ_REL,
+                                           __ATOMIC_ACQUIRE)
+                   ? CLAIMED
+                   : OTHER;
     }
     if (s == SR_SLOT_CLAIMED)
         s = settled(state);
-    return s == SR_SLOT_USED && strncmp(slot_name, name, size - 1) == 0 ? SAME : OTHER;
-}
-
-static void publish(uint32_t *state) {
-    __atomic_store_n(state, SR_SLOT_USED, __ATOMIC_RELEASE);
+    if (s != SR_SLOT_USED || strncmp(slot_name, name, size - 1) != 0)
+        return OTHER;
+    return !slot_image || *slot_image == image ? SAME : OTHER;
 }
 
 int sr_union_image(struct sr_union *u, const char *path) {
     for (int i = 0; i < SR_IMAGES_MAX; i++) {
         struct sr_union_image *slot = &u->images[i];
-        enum outcome o = take(&slot->state, slot->path, path, SR_PATH_BYTES);
 
-        if (o == CLAIMED)
-            publish(&slot->state);
-        if (o != OTHER)
+        if (take(&slot->state, slot->path, path, SR_PATH_BYTES, NULL, 0) != OTHER)
             return i;
     }
     __atomic_fetch_add(&u->names_lost, 1, __ATOMIC_RELAXED);
@@ -168,15 +177,10 @@ int sr_union_image(struct sr_union *u, const char *path) {
 bool sr_union_object(struct sr_union *u, unsigned image, const char *path) {
     for (int i = 0; i < SR_OBJECTS_MAX; i++) {
         struct sr_union_object *slot = &u->objects[i];
-        enum outcome o = take(&slot->state, slot->path, path, SR_PATH_BYTES);
+        enum outcome o = take(&slot->state, slot->path, path, SR_PATH_BYTES, &slot->image, image);
 
-        if (o == CLAIMED) {
-            slot->image = image;
-            publish(&slot->state);
-            return true;
-        }
-        if (o == SAME && slot->image == image)
-            return false;
+        if (o != OTHER)
+            return o == CLAIMED;
     }
     __atomic_fetch_add(&u->names_lost, 1, __ATOMIC_RELAXED);
     return false;
@@ -213,13 +217,8 @@ unsigned sr_union_site_count(const struct sr_union *u) {
 int sr_union_role(struct sr_union *u, unsigned image, const char *name) {
     for (int i = 0; i < SR_ROLES_MAX; i++) {
         struct sr_union_role *slot = &u->roles[i];
-        enum outcome o = take(&slot->state, slot->name, name, SR_ROLE_BYTES);
 
-        if (o == CLAIMED) {
-            slot->image = image;
-            publish(&slot->state);
-        }
-        if (o == CLAIMED || (o == SAME && slot->image == image))
+        if (take(&slot->state, slot->name, name, SR_ROLE_BYTES, &slot->image, image) != OTHER)
             return i;
     }
     __atomic_fetch_add(&u->names_lost, 1, __ATOMIC_RELAXED);

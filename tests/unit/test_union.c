@@ -38,6 +38,8 @@ static void test_images(void **state) {
     assert_int_equal(sr_union_image(u, "/bin/c"), 3);
     assert_int_equal(sr_union_image(u, "/bin/c"), 3);
     assert_null(sr_union_image_path(u, 2));
+    /* Given up for good: nobody waits for it again. */
+    assert_int_equal(u->images[2].state, SR_SLOT_DEAD);
     /* A path that is too long is cut, and found again. */
     memset(path, 'x', sizeof path);
     path[sizeof path - 1] = 0;
