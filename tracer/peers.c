@@ -232,34 +232,61 @@ void sr_peers_on_exit(struct sr_run *run, pid_t pid) {
     }
 }
 
-/* Something to be taken: a connection, or a first packet. */
+/* A connection, or the socket of a first packet. */
 static int take(const struct sr_peers *p, const struct sr_peer *peer, unsigned i) {
-    struct pollfd ready = {p->listener[i], POLLIN, 0};
-
     if (peer->net != SR_NET_UDP)
         return (int)sr_sys(SYS_accept4, p->listener[i], 0, 0, SOCK_CLOEXEC);
-    /* Whoever has the socket takes all packets until it ends. */
-    if (p->pid[i] || sr_sys(SYS_poll, &ready, 1, 0) != 1)
-        return -EAGAIN;
     return (int)sr_sys(SYS_fcntl, p->listener[i], F_DUPFD_CLOEXEC, 3);
+}
+
+/* False: there was nothing, or it could not be taken. */
+static bool serve_one(struct sr_run *run, unsigned i) {
+    const struct sr_peer *peer = &run->scenario.peers[i];
+    struct sr_peers *p = &run->peers;
+    int fd = take(p, peer, i);
+    pid_t pid;
+
+    if (fd < 0)
+        return false;
+    pid = start(run, i, fd);
+    p->starts++;
+    if (pid > 0 && peer->net == SR_NET_UDP)
+        p->pid[i] = pid;
+    sr_sys(SYS_close, fd);
+    return true;
+}
+
+/* Listeners where something is to be taken, a bit each. Whoever has an udp socket takes all its
+ * packets until it ends. One call for all: it is asked often, and mostly in vain. */
+static unsigned ready_listeners(const struct sr_run *run) {
+    const struct sr_peers *p = &run->peers;
+    struct pollfd polled[SR_PEERS_MAX];
+    unsigned mask = 0, n = run->scenario.n_peers;
+
+    if (!sr_peers_listen(run))
+        return 0;
+    for (unsigned i = 0; i < n; i++) {
+        bool busy = run->scenario.peers[i].net == SR_NET_UDP && p->pid[i];
+
+        polled[i] = (struct pollfd){busy ? -1 : p->listener[i], POLLIN, 0};
+    }
+    if (sr_sys(SYS_poll, polled, n, 0) > 0)
+        for (unsigned i = 0; i < n; i++)
+            mask |= polled[i].revents ? 1u << i : 0;
+    return mask;
 }
 
 void sr_peers_serve(struct sr_run *run) {
     struct sr_peers *p = &run->peers;
+    bool more = true;
 
-    for (unsigned i = 0; i < run->scenario.n_peers; i++) {
-        const struct sr_peer *peer = &run->scenario.peers[i];
-        int fd;
+    while (more && !run->recorder.killing) {
+        unsigned ready = ready_listeners(run);
 
-        while (p->listener[i] >= 0 && p->starts < SR_PEER_STARTS_MAX && !run->recorder.killing &&
-               (fd = take(p, peer, i)) >= 0) {
-            pid_t pid = start(run, i, fd);
-
-            p->starts++;
-            if (pid > 0 && peer->net == SR_NET_UDP)
-                p->pid[i] = pid;
-            sr_sys(SYS_close, fd);
-        }
+        more = false;
+        for (unsigned i = 0; i < run->scenario.n_peers; i++)
+            if (ready >> i & 1 && p->starts < SR_PEER_STARTS_MAX)
+                more |= serve_one(run, i);
     }
     if (!run->record && p->clients_left && !p->clients_started &&
         sr_clock_ms(CLOCK_MONOTONIC) - run->began_ms >= PLAIN_CLIENT_MS)
