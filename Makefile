@@ -90,7 +90,7 @@ sanitize:
 	@MAKE="$(MAKE)" tests/sanitize.sh
 
 # Ratios, side by side and interleaved; never part of a test.
-bench: all $(B)/drive $(B)/decode_floor
+bench: all $(B)/drive $(B)/decode_floor $(B)/trap_floor
 	@harness/deps.sh test
 	@B=$(B) tests/bench/bench.py
 	@B=$(B) tests/bench/bound_bench.py
@@ -123,6 +123,10 @@ $(B)/fuzz/%: tests/fuzz/%.c $(LIB_O) $(CORE_O)
 	$(CC) $(ALLC) $(PKG_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(LIB_O) $(CORE_O) $(PKG_LIBS)
 
 $(B)/drive: tests/bench/drive.c
+	@mkdir -p $(@D)
+	$(CC) $(ALLC) -o $@ $<
+
+$(B)/trap_floor: tests/bench/trap_floor.c
 	@mkdir -p $(@D)
 	$(CC) $(ALLC) -o $@ $<
 

@@ -4,11 +4,13 @@
 A campaign's forkserver, in the sandbox that a campaign has, runs the same seeds twice: recording every
 call, and recording nothing; in turns, seed by seed. The ratio is of all seeds' time together, the median
 of the rounds and their range; by seed it is told as well, since one with very many calls outweighs the
-others. The last column is what recording adds for each call. Seeds that wait for a clock are left out
+others. "us a call" is what recording adds for each call, beside the floor: what a tracer adds that does
+nothing at a stop but let the call go on, measured before and after each depth. "best" is the ratio that
+such a tracer would have, all together. Seeds that wait for a clock are left out
 (typing with a pace, sleep, a client that waits for a server, leftover processes with their grace):
 waiting costs no less without recording.
 
-Usage: depths.py [ROUNDS [TARGET...]]        needs B (the build folder, default build)
+Usage: depths.py [ROUNDS [TARGET...]]        needs B (the build folder, default build; of it drive, trap_floor)
 """
 import os
 import re
@@ -22,6 +24,7 @@ import tempfile
 B = os.path.abspath(os.environ.get("B", "build"))
 SYSREACH = os.path.join(B, "sysreach")
 DRIVE = os.path.join(B, "drive")
+FLOOR = os.path.join(B, "trap_floor")
 HOOK = "/run/sysreach/lib/libsysreach-hook.so"
 INSIDE = "/run/sysreach/campaign"
 DEPTHS = {"alone": ("alone-",), "link": ("link-",), "session": ("session-", "thesis-")}
@@ -110,31 +113,39 @@ def measure(box, names, rounds):
     return seeds
 
 
-def show(what, box, seeds, rounds):
+def trap_floor():
+    """Microseconds for a call."""
+    return float(subprocess.run([FLOOR], check=True, stdout=subprocess.PIPE).stdout)
+
+
+def show(what, box, seeds, rounds, floor):
     on = [sum(s.on[i] for s in seeds) for i in range(rounds)]
     off = [sum(s.off[i] for s in seeds) for i in range(rounds)]
     ratios = [b / a for a, b in zip(on, off)]
     each = [statistics.median(s.off) / statistics.median(s.on) for s in seeds]
     calls = sum(box.calls[s.name] for s in seeds)
-    print("%-13s %5d %6d %8.1f %8.1f   %.2f (%.2f to %.2f)   %.2f to %.2f, %.2f   %6.1f" % (
+    wall = statistics.median(off) * 1e6
+    print("%-13s %5d %6d %8.1f %8.1f   %.2f (%.2f to %.2f)   %.2f to %.2f, %.2f   %6.1f %6.1f   %.2f" % (
         what, len(seeds), calls / len(seeds), len(seeds) / statistics.median(on),
         len(seeds) / statistics.median(off), statistics.median(ratios), min(ratios), max(ratios),
         min(each), max(each), statistics.median(each),
-        (statistics.median(on) - statistics.median(off)) * 1e6 / calls), flush=True)
+        (statistics.median(on) - statistics.median(off)) * 1e6 / calls, floor,
+        wall / (wall + calls * floor)), flush=True)
 
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    print("%-13s %5s %6s %8s %8s   %-19s   %-18s   %s" % (
+    print("%-13s %5s %6s %8s %8s   %-19s   %-18s   %s  %s   %s" % (
         "", "seeds", "calls", "execs/s", "without", "ratio, all together", "by seed, median",
-        "us a call"))
+        "us a call", "floor", "best"))
     with tempfile.TemporaryDirectory(prefix="sysreach-bench-", dir="/var/tmp") as work:
         for target in sys.argv[2:] or ["ssh", "sshd"]:
             box = Sandbox(target, work)
             for depth, names in box.seeds().items():
+                before = trap_floor()
                 seeds = measure(box, names, rounds)
                 if seeds:
-                    show(target + " " + depth, box, seeds, rounds)
+                    show(target + " " + depth, box, seeds, rounds, (before + trap_floor()) / 2)
 
 
 if __name__ == "__main__":
