@@ -1,47 +1,39 @@
 /*
  * sysreach report: what a campaign observed, with a witness for each call, beside the bound.
  */
-#include <argp.h>
 #include <stdlib.h>
 
 #include "commands.h"
+#include "onedir.h"
 #include "report.h"
 
 enum { KEY_NO_BOUND = 256 };
 
 struct request {
-    const char *dir;
-    bool json, no_bound;
+    struct sr_onedir one;
+    bool no_bound;
 };
 
 static const struct argp_option options[] = {
-    {"json", 'j', NULL, 0, "Write JSON", 0},
-    {"no-bound", KEY_NO_BOUND, NULL, 0, "Do not compute the static bound", 0},
-    {0}};
+    {"no-bound", KEY_NO_BOUND, NULL, 0, "Do not compute the static bound", 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
     struct request *q = state->input;
 
+    (void)arg;
     switch (key) {
-    case 'j':
-        q->json = true;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &q->one;
         return 0;
     case KEY_NO_BOUND:
         q->no_bound = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (q->dir)
-            argp_error(state, "one campaign folder at a time");
-        q->dir = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!q->dir)
-            argp_error(state, "name a campaign folder");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
 }
+
+static const struct argp_child children[] = {{&sr_onedir_argp, 0, NULL, 0}, {0}};
 
 static const struct argp argp = {
     options,
@@ -50,18 +42,18 @@ static const struct argp argp = {
     "Prints what the campaign in DIR observed: per image the start-up set, the seed set and what "
     "fuzzing added, each call with its witness and how often replays made it again; and which "
     "calls the program's code could make that were not observed.",
-    NULL,
+    children,
     NULL,
     NULL};
 
 static int report(const struct request *q, struct sr_report *r) {
     int status = SR_EXIT_OK;
 
-    if (sr_report_read(q->dir, r))
+    if (sr_report_read(q->one.dir, r))
         return SR_EXIT_USAGE;
     if (!q->no_bound && !(r->bound = sr_report_bound_new(r)))
         sr_error("out of memory; there is no bound in the report");
-    if (!q->json)
+    if (!q->one.json)
         sr_report_text(r, stdout);
     else if (sr_report_json(r, stdout))
         status = SR_EXIT_ENV;
@@ -70,7 +62,7 @@ static int report(const struct request *q, struct sr_report *r) {
 }
 
 int sr_cmd_report(int argc, char **argv) {
-    struct request q = {NULL, false, false};
+    struct request q = {{NULL, false}, false};
     struct sr_report *r;
     int status;
 

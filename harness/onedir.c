@@ -1,8 +1,6 @@
 /*
  * One campaign folder on the command line, see onedir.h.
  */
-#include <argp.h>
-
 #include "onedir.h"
 
 static const struct argp_option options[] = {{"json", 'j', NULL, 0, "Write JSON", 0}, {0}};
@@ -27,6 +25,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         return ARGP_ERR_UNKNOWN;
     }
 }
+
+const struct argp sr_onedir_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
 
 bool sr_onedir_parse(int argc, char **argv, const char *doc, struct sr_onedir *out) {
     const struct argp argp = {options, parse, "DIR", doc, NULL, NULL, NULL};

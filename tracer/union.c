@@ -119,7 +119,7 @@ void sr_union_close(const struct sr_union *u) {
  * or only have lost its processor for some milliseconds: after a while the slot is given up for
  * good, which its claimer finds out when it publishes. So nobody waits twice for the same slot. */
 static uint32_t settled(uint32_t *state) {
-    const struct timespec nap = {.tv_nsec = 100 * 1000};
+    const struct timespec nap = {.tv_nsec = 100000};
     uint32_t s = SR_SLOT_CLAIMED;
 
     for (int i = 0; i < 400; i++) {

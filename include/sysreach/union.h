@@ -27,7 +27,8 @@
 #define SR_ROLES_MAX     64
 #define SR_ROLE_BYTES    40
 
-/* CLAIMED becomes USED, or DEAD where its claimer took too long: killed, or it tries another one. */
+/* CLAIMED becomes USED, or DEAD where its claimer took too long: killed, or it tries another one.
+ */
 enum sr_slot { SR_SLOT_FREE, SR_SLOT_CLAIMED, SR_SLOT_USED, SR_SLOT_DEAD };
 
 /* An executable file whose processes made calls. Slot 0 is the program under test. */

@@ -2,11 +2,9 @@
 # What a user of `sysreach bound` relies on: every option, sets that the other commands read, chains, stack
 # checks, modules, another root, clear errors. What the bound holds is checked elsewhere.
 set -u
-cd "$(dirname "$0")/../.." || exit 2
-SYSREACH=${SYSREACH:-$PWD/build/sysreach}
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-. tests/integration/lib.sh
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+make_work
 
 status() { "$@" >"$work/out" 2>"$work/err" </dev/null; echo $?; }
 calls() { grep -v '^# ' "$1"; }

@@ -4,13 +4,10 @@
 #
 # SECONDS_EACH (default 20), INPUTS for the exactness check (40), KILLS (5) make it longer.
 set -u
-cd "$(dirname "$0")/../.." || exit 2
-SYSREACH=${SYSREACH:-$PWD/build/sysreach}
-export SYSREACH
-work=$(mktemp -d) || exit 2
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+make_work
 seconds=${SECONDS_EACH:-20}
-. tests/integration/lib.sh
 
 json() { # FILE EXPRESSION over j
     python3 -c 'import json, sys; j = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$1" "$2"

@@ -2,11 +2,9 @@
 # What a user of the command line relies on: exit statuses, stdio, signals and job control under trace,
 # attaching, sets in all forms, replays, clear errors.
 set -u
-cd "$(dirname "$0")/../.." || exit 2
-SYSREACH=${SYSREACH:-$PWD/build/sysreach}
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-. tests/integration/lib.sh
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+make_work
 
 status() { "$@" >"$work/out" 2>"$work/err" </dev/null; echo $?; }
 

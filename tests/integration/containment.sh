@@ -5,19 +5,13 @@
 #
 # Exits with 77 where bubblewrap cannot make a sandbox. SECONDS_EACH (default 12): of a campaign.
 set -u
-cd "$(dirname "$0")/../.." || exit 2
-SYSREACH=${SYSREACH:-$PWD/build/sysreach}
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
 seconds=${SECONDS_EACH:-12}
-# Not below /tmp: the sandbox hides that, and an escape to a hidden folder would go unseen.
-work=$(mktemp -d /var/tmp/sysreach-containment-XXXXXX) || exit 2
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-. tests/integration/lib.sh
+make_work visible
 me=$(id -un)
 
-bwrap --unshare-pid --ro-bind / / true 2>"$work/why" || {
-    echo "no sandbox here: $(cat "$work/why")"
-    exit 77
-}
+need_sandbox
 canary=$work/canary c=$work/campaign
 mkdir "$canary" "$work/bin" "$work/seeds"
 echo "as it was" >"$canary/file"

@@ -2,16 +2,11 @@
 # A target's own scripts: fixtures are made once, shown in the sandbox, and used again by replays and
 # --resume; grammar is appended; what fails is said with what to do.
 set -u
-cd "$(dirname "$0")/../.." || exit 2
-SYSREACH=${SYSREACH:-$PWD/build/sysreach}
-work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-. tests/integration/lib.sh
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+make_work
 
-bwrap --unshare-pid --ro-bind / / true 2>"$work/why" || {
-    echo "no sandbox here: $(cat "$work/why")"
-    exit 77
-}
+need_sandbox
 fuzz() { "$SYSREACH" fuzz "$@" >"$work/out" 2>"$work/err" </dev/null; }
 
 mkdir "$work/seeds"

@@ -3,19 +3,12 @@
 # what is recorded is exact. Outcomes are told by programs named mark-NAME, as tests/peers/actor.c
 # says; each scenario is run several times, and what it has to do it has to do each time.
 set -u
-cd "$(dirname "$0")/../.." || exit 2
-SYSREACH=${SYSREACH:-$PWD/build/sysreach}
-export SYSREACH
-# Not below /tmp, which is the program's own in the sandbox.
-work=$(mktemp -d /var/tmp/sysreach-peers-XXXXXX) || exit 2
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-. tests/integration/lib.sh
+# shellcheck source=tests/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+make_work visible
 runs=5
 
-bwrap --unshare-pid --ro-bind / / true 2>"$work/why" || {
-    echo "no sandbox here: $(cat "$work/why")"
-    exit 77
-}
+need_sandbox
 mkdir "$work/bin" "$work/seeds"
 cc -O1 -D_GNU_SOURCE -o "$work/bin/actor" tests/peers/actor.c || exit 2
 echo 'int main(void) { return 0; }' | cc -O1 -static -o "$work/bin/mark" -x c - || exit 2
