@@ -77,6 +77,7 @@ static void on_call(void *ctx, const struct sr_stop *stop) {
     struct sr_input_image *image = place(run, stop->image);
 
     run->result->calls++;
+    run->idle.quiet_ms = 0;
     if (image && !sr_set_has(&image->calls, stop->call)) {
         sr_set_add(&image->calls, stop->call);
         if (run->owner.fresh)
@@ -132,6 +133,12 @@ static bool is_over(const struct sr_run *run) {
     return (run->recorder.ended || run->peers.told_end) && !sr_peers_busy(run);
 }
 
+/* A user who has not typed everything yet is no end of it. */
+static bool is_idle(struct sr_run *run, int64_t now) {
+    return sr_idle_look(&run->idle, &run->recorder, now, run->scenario.idle_ms) &&
+           !sr_stage_will_type(&run->stage, &run->scenario);
+}
+
 static void on_tick(void *ctx) {
     struct sr_run *run = ctx;
     int64_t now = sr_clock_ms(CLOCK_MONOTONIC);
@@ -145,7 +152,7 @@ static void on_tick(void *ctx) {
     if (is_over(run) && now - run->ended_ms >= run->grace_ms) {
         run->result->flags |= SR_INPUT_LEFTOVER;
         sr_recorder_kill(&run->recorder);
-    } else if (now - run->began_ms >= run->scenario.time_ms) {
+    } else if (now - run->began_ms >= run->scenario.time_ms || is_idle(run, now)) {
         run->result->flags |= run->recorder.ended ? SR_INPUT_LEFTOVER : SR_INPUT_TIMEOUT;
         sr_recorder_kill(&run->recorder);
     }
@@ -261,6 +268,7 @@ static void begin_record(struct sr_run *run) {
     run->began_us = clock_us(CLOCK_MONOTONIC);
     run->began_ms = run->began_us / 1000;
     run->ended_ms = 0;
+    sr_idle_begin(&run->idle, run->began_ms);
 }
 
 /*

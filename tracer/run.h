@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "idle.h"
 #include "peers.h"
 #include "recorder.h"
 #include "roles.h"
@@ -45,6 +46,7 @@ struct sr_run {
     uint32_t counted, next_signal;
     bool signalled; /* the scenario sent one */
     int64_t began_us, began_ms, ended_ms;
+    struct sr_idle idle;
     uint64_t took_us;               /* the last run, from its begin to its end */
     long tick_us;                   /* how often the clock ticks now */
     int ticket;                     /* of the child forked last */

@@ -12,7 +12,7 @@
 #include "scenario_text.h"
 #include "sysreach/scenario.h"
 
-/* What the directives of fixed size (stdio, umask, limits, signals, time) can come to. */
+/* What the directives of fixed size (stdio, umask, limits, signals, time, idle) can come to. */
 #define FIXED_TEXT 2048
 /* A node's attributes, a repeat count: as text, at most. */
 #define NODE_TEXT   64
@@ -425,6 +425,13 @@ static void read_time(struct parser *p, struct sr_span rest) {
         p->s->time_ms = v < 1 ? 1 : v > SR_TIME_MAX_MS ? SR_TIME_MAX_MS : (uint32_t)v;
 }
 
+static void read_idle(struct parser *p, struct sr_span rest) {
+    uint64_t v;
+
+    if (sr_lex_number(sr_lex_word(&rest), 10, false, &v))
+        p->s->idle_ms = v > SR_TIME_MAX_MS ? SR_TIME_MAX_MS : (uint32_t)v;
+}
+
 /* What s already holds counts too; slack for the places where counts are above the real length. */
 static void count_held(struct parser *p) {
     struct sr_scenario *s = p->s;
@@ -493,6 +500,8 @@ static void read_line(struct parser *p, struct sr_span line) {
         read_peer(p, SR_PEER_SERVE, text);
     else if (sr_lex_is(key, "time"))
         read_time(p, text);
+    else if (sr_lex_is(key, "idle"))
+        read_idle(p, text);
     else if (sr_lex_is(key, "reset")) {
         sr_scenario_init(p->s);
         p->content = NULL;

@@ -248,6 +248,11 @@ size_t sr_scenario_print(const struct sr_scenario *s, bool complete, char *buf, 
         put_number(&k, s->time_ms, 10);
         put(&k, "\n", 1);
     }
+    if (s->idle_ms) {
+        put_str(&k, "idle ");
+        put_number(&k, s->idle_ms, 10);
+        put(&k, "\n", 1);
+    }
     return k.len;
 }
 
@@ -333,7 +338,7 @@ static bool equal_strs(const struct sr_str *a, const struct sr_str *b, uint32_t 
 bool sr_scenario_equal(const struct sr_scenario *a, const struct sr_scenario *b) {
     if (a->n_args != b->n_args || a->n_envs != b->n_envs || a->n_nodes != b->n_nodes ||
         a->n_signals != b->n_signals || a->n_peers != b->n_peers || a->pace_ms != b->pace_ms ||
-        a->umask != b->umask || a->time_ms != b->time_ms ||
+        a->umask != b->umask || a->time_ms != b->time_ms || a->idle_ms != b->idle_ms ||
         memcmp(a->stdio, b->stdio, sizeof a->stdio) != 0)
         return false;
     if (!equal_str(a->argv0, b->argv0) || !equal_str(a->cwd, b->cwd) ||

@@ -250,6 +250,10 @@ static void feed(struct sr_stage *st, struct sr_feed *f, const struct sr_scenari
         close_fd(&f->fd);
 }
 
+bool sr_stage_will_type(const struct sr_stage *st, const struct sr_scenario *s) {
+    return st->pty >= 0 && s->pace_ms && !st->typed;
+}
+
 static int open_pty(struct sr_stage *st) {
     const struct winsize size = {24, 80, 0, 0};
     int unlock = 0;

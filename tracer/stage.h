@@ -75,6 +75,9 @@ int sr_stage_enter_peer(const struct sr_stage *st, const struct sr_scenario *s, 
 /* Parent, while it runs: feeds and drains without blocking. */
 void sr_stage_serve(struct sr_stage *st, const struct sr_scenario *s);
 
+/* Parent: whether a user who types line by line has not come to the end yet. */
+bool sr_stage_will_type(const struct sr_stage *st, const struct sr_scenario *s);
+
 /* Parent, when all processes are gone: drains, closes, removes all files. */
 void sr_stage_close(struct sr_stage *st);
 

@@ -93,25 +93,31 @@ void sr_tracees_remove(struct sr_recorder *r, struct sr_tracee *t) {
     r->live--;
 }
 
-/* A number in /proc/TID/status; 0: not there. */
-static pid_t status_number(pid_t tid, const char *field) {
-    char path[64], buf[512];
+/* The text of /proc/TID/status after a field's name, in buf; "": it is not there. */
+static const char *status_field(pid_t tid, const char *field, char *buf, size_t size) {
+    char path[64];
     struct sr_text t = {path, sizeof path, 0};
     const char *at;
-    pid_t pid = 0;
     long fd, n;
 
     sr_text_proc(&t, tid, "status");
     fd = sr_sys(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return 0;
-    n = sr_sys(SYS_read, fd, buf, sizeof buf - 1);
+        return "";
+    n = sr_sys(SYS_read, fd, buf, size - 1);
     sr_sys(SYS_close, fd);
     if (n <= 0)
-        return 0;
+        return "";
     buf[n] = 0;
     at = strstr(buf, field);
-    for (at = at ? at + strlen(field) : ""; *at >= '0' && *at <= '9'; at++)
+    return at ? at + strlen(field) : "";
+}
+
+static pid_t status_number(pid_t tid, const char *field) {
+    char buf[512];
+    pid_t pid = 0;
+
+    for (const char *at = status_field(tid, field, buf, sizeof buf); *at >= '0' && *at <= '9'; at++)
         pid = pid * 10 + (*at - '0');
     return pid;
 }
@@ -124,4 +130,10 @@ pid_t sr_tgid(pid_t tid) {
 
 pid_t sr_ppid(pid_t tid) {
     return status_number(tid, "\nPPid:\t");
+}
+
+char sr_thread_state(pid_t tid) {
+    char buf[512];
+
+    return *status_field(tid, "\nState:\t", buf, sizeof buf);
 }

@@ -21,4 +21,7 @@ pid_t sr_tgid(pid_t tid);
 /* The process that made the one which this thread belongs to; 0 where /proc does not say. */
 pid_t sr_ppid(pid_t tid);
 
+/* The letter of its state, as proc(5) has them; 0 where /proc does not say. */
+char sr_thread_state(pid_t tid);
+
 #endif

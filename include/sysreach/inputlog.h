@@ -18,7 +18,7 @@
 #define SR_INPUT_IMAGES_MAX 64          /* images of one input; more are counted in SR_INPUT_CUT */
 
 enum sr_input_flag {
-    SR_INPUT_TIMEOUT = 1,  /* ended by the scenario's time limit */
+    SR_INPUT_TIMEOUT = 1,  /* ended by the scenario's limit of time or idle time */
     SR_INPUT_LEFTOVER = 2, /* processes were still there after the grace period and were ended */
     SR_INPUT_CUT = 4,      /* too many processes or images, or ended by afl-fuzz: not complete */
     SR_INPUT_DENIED = 8,   /* sent a signal to a process outside the run; it was not delivered */

@@ -137,6 +137,7 @@ struct sr_scenario {
     bool has_limit[SR_LIMITS];
     uint64_t limit[SR_LIMITS]; /* bytes, seconds or a count; UINT64_MAX: unlimited */
     uint32_t time_ms;          /* 1 to SR_TIME_MAX_MS */
+    uint32_t idle_ms;          /* up to SR_TIME_MAX_MS; 0: it may be idle for all its time */
 };
 
 /* Memory that strings are taken from; nothing is given back one by one. */

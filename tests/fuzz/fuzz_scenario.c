@@ -44,6 +44,7 @@ static void check_bounds(const struct sr_scenario *s) {
     require(content <= SR_CONTENT_MAX, "content beyond its bound");
     require(strings <= SR_STRINGS_MAX, "argv and environment beyond their bound");
     require(s->time_ms >= 1 && s->time_ms <= SR_TIME_MAX_MS, "time beyond its bound");
+    require(s->idle_ms <= SR_TIME_MAX_MS, "idle beyond its bound");
 }
 
 static size_t print(const struct sr_scenario *s, char **text) {

@@ -62,6 +62,45 @@ before sleep 60 & sleep 60
 END
 quick "which counts for it as well" 1000
 
+# Idle.
+try "idle: two that wait for each other" /bin/bash begun !more <<'END'
+time 8000
+idle 200
+arg -c
+arg exec 3<>/dev/tcp/127.0.0.1/7; mark-begun; read -u 3 x; mark-more
+serve tcp:7 read x
+END
+quick "are not waited for" 2000
+try "idle: a program that is stopped" /bin/bash begun !more <<'END'
+time 8000
+idle 200
+arg -c
+arg mark-begun; kill -STOP $$; mark-more
+END
+quick "is no more" 2000
+try "idle: who computes is not" /bin/bash done <<'END'
+time 9000
+idle 50
+arg -c
+arg for ((i = 0; i < 500000; i++)); do :; done; mark-done
+END
+try "idle: who sleeps longer is" /bin/bash awake !late <<'END'
+time 8000
+idle 300
+arg -c
+arg sleep 0.1; mark-awake; sleep 1; mark-late
+END
+try "idle: while somebody types nobody is" /bin/bash typed <<'END'
+time 8000
+idle 300
+arg -c
+arg stty -echo; read a; read b; [[ $a$b = onetwo ]] && mark-typed
+stdin pty pace=60
+|one
+|two
+stdout pty
+END
+
 # Serve.
 try "serve tcp: several connections, both families" /bin/bash all served <<'END'
 arg -c

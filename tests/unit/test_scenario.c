@@ -157,6 +157,9 @@ static void test_scalars(void **state) {
     assert_prints("umask 8\ntime x\nstdout tty\nlimit as\nlimit x 1\n", "");
     assert_prints("time 0\n", "time 1\n");
     assert_prints("time 99999999999999999999\n", "time 10000\n");
+    assert_prints("idle 250\ntime 900\n", "time 900\nidle 250\n");
+    assert_prints("idle 99999999999\nidle x\n", "idle 10000\n");
+    assert_prints("idle 250\nidle 0\n", "");
     assert_prints("limit as 1\nlimit data 1k\nlimit stack 0\nlimit nofile 1\nlimit cpu 0\n"
                   "limit nproc 0\nlimit fsize 0\nlimit core 1G\nlimit memlock unlimited\n",
                   "limit as 33554432\nlimit core 1073741824\nlimit cpu 1\nlimit data 4194304\n"
@@ -290,6 +293,7 @@ static void test_equal(void **state) {
         "stderr pty",
         "umask 0",
         "time 1",
+        "idle 1",
         "cwd x",
         "limit core 0",
         "limit core 1",
@@ -423,16 +427,16 @@ static uint32_t below(uint32_t n) {
 
 static size_t random_text(char *out, size_t cap) {
     static const char *const pieces[] = {
-        "arg ",    "argv0 ",   "env ",      "env A=",      "env LD_",    "stdin ",    "stdout ",
-        "stderr ", "file ",    "dir ",      "symlink ",    "fifo ",      "|",         "+",
-        "*3|",     "*2+",      "*9999999|", "cwd ",        "umask ",     "limit ",    "signal ",
-        "time ",   "reset\n",  "#",         "pty",         "pipe",       "file",      "null",
-        " mode=",  " mtime=-", " size=",    "as ",         "core ",      "unlimited", "INT",
-        " after ", "7",        "0",         "99999999999", "\\n",        "\\x00",     "\\x20",
-        "\\xff",   "\\",       "\\\\",      "/",           "..",         ".",         "a",
-        "b/c",     " ",        "\t",        "\r",          "\n",         "\n",        "\n",
-        "\n",      "\n|",      "\n+",       "\nfile a\n",  "\nfile b\n", "\narg ",    "k",
-        "M"};
+        "arg ",    "argv0 ",  "env ",      "env A=",   "env LD_",     "stdin ",     "stdout ",
+        "stderr ", "file ",   "dir ",      "symlink ", "fifo ",       "|",          "+",
+        "*3|",     "*2+",     "*9999999|", "cwd ",     "umask ",      "limit ",     "signal ",
+        "time ",   "idle ",   "reset\n",   "#",        "pty",         "pipe",       "file",
+        "null",    " mode=",  " mtime=-",  " size=",   "as ",         "core ",      "unlimited",
+        "INT",     " after ", "7",         "0",        "99999999999", "\\n",        "\\x00",
+        "\\x20",   "\\xff",   "\\",        "\\\\",     "/",           "..",         ".",
+        "a",       "b/c",     " ",         "\t",       "\r",          "\n",         "\n",
+        "\n",      "\n",      "\n|",       "\n+",      "\nfile a\n",  "\nfile b\n", "\narg ",
+        "k",       "M"};
     size_t n = 0, want = 1 + below(60);
 
     while (want-- && n + 32 < cap) {
