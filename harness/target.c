@@ -188,9 +188,10 @@ static bool read_value(struct reader *r, char *rest) {
 
 /* A line that the scenario parser would take for no directive is a mistake here. */
 static bool read_base(struct reader *r, const char *line) {
-    static const char *const keys[] = {"arg",   "argv0",  "env",  "stdin",  "stdout", "stderr",
-                                       "file",  "dir",    "fifo", "cwd",    "umask",  "symlink",
-                                       "limit", "signal", "time", "before", "client", "serve"};
+    static const char *const keys[] = {"arg",    "argv0",   "env",    "stdin",  "stdout",
+                                       "stderr", "file",    "dir",    "fifo",   "cwd",
+                                       "umask",  "symlink", "limit",  "signal", "time",
+                                       "idle",   "before",  "client", "serve"};
     size_t len = strcspn(line, " "), i = 0, n = sizeof keys / sizeof *keys;
 
     while (i < n && (strlen(keys[i]) != len || memcmp(keys[i], line, len) != 0))
