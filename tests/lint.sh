@@ -28,9 +28,9 @@ warnings() {
 tidy() {
     mapfile -t ours < <(printf '%s\n' "${sources[@]}" | grep -Ev '^tests/(programs|bound)/')
     printf '%s\n' "${ours[@]}" |
-        xargs -P "$(nproc)" -I{} clang-tidy --quiet {} -- "${flags[@]}" 2>/dev/null |
-        grep -E 'warning:|error:' && return 1
-    return 0
+        xargs -P "$(nproc)" -I{} clang-tidy --quiet --warnings-as-errors='*' {} -- "${flags[@]}" \
+            >"$B/tidy.log" 2>"$B/tidy.err" ||
+        { grep -E 'warning:|error:' "$B/tidy.log" || tail -5 "$B/tidy.err"; return 1; }
 }
 
 mkdir -p "$B"

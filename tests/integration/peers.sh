@@ -78,11 +78,11 @@ arg -c
 arg mark-begun; kill -STOP $$; mark-more
 END
 quick "is no more" 2000
-try "idle: who computes is not" /bin/bash done <<'END'
+try "idle: who computes is not" /bin/bash computed <<'END'
 time 9000
 idle 50
 arg -c
-arg for ((i = 0; i < 500000; i++)); do :; done; mark-done
+arg for ((i = 0; i < 500000; i++)); do :; done; mark-computed
 END
 try "idle: who sleeps longer is" /bin/bash awake !late <<'END'
 time 8000
