@@ -23,10 +23,18 @@
 
 volatile int sr_recorder_ticked;
 
+/* Before the first fork. */
+static bool has_no_child(void) {
+    siginfo_t info;
+
+    return sr_sys(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, 0) == -ECHILD;
+}
+
 int sr_recorder_init(struct sr_recorder *r, const struct sr_recorder_ops *ops, void *ctx) {
     memset(r, 0, sizeof *r);
     r->ops = ops;
     r->ctx = ctx;
+    r->alone = has_no_child();
     return sr_tracees_init(r);
 }
 
@@ -388,7 +396,7 @@ static void on_stopped(struct sr_recorder *r, pid_t tid, int status) {
 
 void sr_recorder_wait(struct sr_recorder *r) {
     r->pause = false;
-    while (r->live && !r->pause) {
+    while (!r->pause && (r->live || (r->alone && !r->releasing))) {
         int status = 0;
         long tid = sr_sys(SYS_wait4, -1, &status, __WALL, 0);
 

@@ -82,6 +82,7 @@ struct sr_recorder {
     bool releasing;    /* every thread is detached at its next stop */
     bool overflow;     /* live_max was exceeded */
     bool guard;        /* keep processes outside the run from harm */
+    bool alone;        /* no child of this process was there before; see sr_recorder_wait */
     bool syscalls;     /* no filter (attached processes): syscall stops for all */
     bool ipc;          /* System V IPC or a message queue was used; the owner clears it */
     uint64_t denied;   /* calls that the guard kept away from processes outside the run */
@@ -110,7 +111,11 @@ int sr_recorder_join(struct sr_recorder *r, pid_t pid, uint8_t peer);
 /* Whether a thread is left whose peer number is one of those in mask (bit n: number n). */
 bool sr_recorder_has(const struct sr_recorder *r, unsigned mask);
 
-/* Handles events until no tracee is left (or a callback asked for a pause). */
+/*
+ * Handles events until no tracee is left (or a callback asked for a pause). A process that is
+ * killed while it forks leaves a child that no event tells of: a process without other children
+ * waits until the kernel says that it has none.
+ */
 void sr_recorder_wait(struct sr_recorder *r);
 
 /* From a callback or a tick: end all tracees (SIGKILL), or let them all go unharmed. */

@@ -71,6 +71,7 @@ is "campaign: exit status" 0 $?
 "$SYSREACH" set show "$c" --image "$work/bin/attempt" >"$work/set"
 is "campaign: the union opens" 0 $?
 is "campaign: outcome of all attempts" contained "$(outcome "$work/set")"
+[[ $(outcome "$work/set") != ESCAPED ]] || "$SYSREACH" show "$c" sched_get_priority_min
 inputs=$("$SYSREACH" status --json "$c" | sed -n 's/^ *"inputs": \([0-9]*\),*$/\1/p' | head -n 1)
 is "campaign: it went on ($inputs inputs of ${#attempts[@]} attempts)" 1 $((inputs > 2 * ${#attempts[@]}))
 is "campaign: the instance was never started again" 0 "$(grep -c 'started again' "$work/err")"
