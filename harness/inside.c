@@ -92,14 +92,9 @@ static bool on_trap(void *ctx, pid_t tid) {
     return true;
 }
 
-static _Noreturn void become(struct replay *r) {
-    struct sr_argblock block;
-    int err = sr_argblock_make(&block, &r->run.scenario, r->in->program, NULL);
-
-    if (!err && r->run.record)
-        err = sr_filter_install(0, 0);
-    if (!err)
-        sr_sys(SYS_execve, r->in->program, block.argv, block.envp);
+static _Noreturn void become(struct replay *r, const struct sr_argblock *block) {
+    if (!r->run.record || !sr_filter_install(0, 0))
+        sr_sys(SYS_execve, r->in->program, block->argv, block->envp);
     for (;;)
         sr_sys(SYS_exit_group, 126);
 }
@@ -113,7 +108,9 @@ static void merge(struct replay *r) {
 
 static int run_once(struct replay *r) {
     struct sr_run *run = &r->run;
+    struct sr_argblock block;
     pid_t pid;
+    int err;
 
     run->arena.used = 0;
     run->counting = false;
@@ -123,9 +120,12 @@ static int run_once(struct replay *r) {
     sr_scenario_parse(&run->scenario, &run->arena, r->text, r->len);
     if (!r->in->record)
         run->scenario.time_ms = SR_TIME_MAX_MS; /* whoever looks at it slows it down */
-    pid = sr_run_fork(run);
+    err = sr_argblock_make(&block, &run->scenario, r->in->program, NULL);
+    pid = err ? err : sr_run_fork(run);
     if (pid == 0)
-        become(r);
+        become(r, &block);
+    if (!err)
+        sr_argblock_free(&block);
     if (pid < 0) {
         sr_error("cannot start a run: %s", strerror(-pid));
         return SR_EXIT_ENV;

@@ -43,6 +43,7 @@ int sr_argblock_make(struct sr_argblock *b, const struct sr_scenario *s, const c
     if (!at)
         return -ENOMEM;
     text = (char *)(at + words);
+    b->bytes = bytes;
     b->argc = (int)s->n_args + 1;
     b->argv = at;
     *at++ = put(&text, argv0, strlen(argv0));
@@ -56,4 +57,8 @@ int sr_argblock_make(struct sr_argblock *b, const struct sr_scenario *s, const c
     if (auxv)
         memcpy(at, auxv, auxv_words(auxv) * sizeof *auxv);
     return 0;
+}
+
+void sr_argblock_free(struct sr_argblock *b) {
+    sr_sys(SYS_munmap, b->argv, b->bytes);
 }

@@ -44,6 +44,9 @@ is "show: the chain to it" yes "$(grep -q "enters the kernel at .*: $gap" "$work
 is "replay: a discovery happens on the stock binary" 0 $?
 "$SYSREACH" replay "$c" mount >"$work/out" 2>&1
 is "replay: a call that was not observed" 1 $?
+for l in as core cpu data fsize memlock nofile nproc stack; do echo "limit $l 1"; done >"$work/least.scn"
+"$SYSREACH" replay "$c" "$work/least.scn" sigaltstack >"$work/out" 2>&1
+is "replay: the smallest limits leave the program its start" 0 $?
 "$SYSREACH" set compare "$c" <("$SYSREACH" set show "$c") >"$work/out"
 is "set reads a campaign folder" 0 $?
 

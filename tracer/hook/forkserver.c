@@ -280,11 +280,9 @@ static void count(const struct sr_hook *h) {
     i->finished++;
 }
 
-static void become_program(struct sr_hook *h, struct sr_argblock *out) {
-    if (sr_argblock_make(out, &h->run.scenario, h->conf.program, h->auxv))
-        sr_sys(SYS_exit_group, 125);
+static void become_program(struct sr_hook *h, const struct sr_argblock *block) {
     if (sr_hook_is_fresh(h)) {
-        sr_sys(SYS_execve, h->conf.program, out->argv, out->envp);
+        sr_sys(SYS_execve, h->conf.program, block->argv, block->envp);
         sr_sys(SYS_exit_group, 125);
     }
     sr_sys(SYS_munmap, h->run.arena.base, h->run.arena.size);
@@ -302,9 +300,12 @@ void sr_hook_serve(struct sr_hook *h, struct sr_argblock *out) {
         parse(h);
         h->site_is_new = false;
         h->instance->started++;
+        if (sr_argblock_make(out, &h->run.scenario, h->conf.program, h->auxv))
+            break;
         pid = sr_run_fork(&h->run);
         if (pid == 0)
             return become_program(h, out);
+        sr_argblock_free(out);
         if (pid < 0 || tell((uint32_t)pid) != sizeof word)
             break;
         sr_run_finish(&h->run, pid);
