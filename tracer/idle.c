@@ -1,8 +1,6 @@
 /*
  * Quiet runs, see idle.h.
  */
-#include <string.h>
-
 #include "idle.h"
 #include "tracees.h"
 
