@@ -232,6 +232,7 @@ is "no process is left" 0 "$(pgrep -c -f "^$work/bin|[ =]$work/bin")"
 # Exact: strace sees the same, and so does a campaign's forkserver. What is sent comes from a file, whose
 # end is there at once: with a pipe either side may be the first to say goodbye.
 scenario >"$work/seeds/serve.scn" <<'END'
+time 3000
 arg -c
 arg exec 3<>/dev/tcp/127.0.0.1/7; read -u 3 a; [[ $a = one ]] && mark-served; actor unix sock
 before echo one >state; mark-before
@@ -263,8 +264,8 @@ is "as strace saw it: $(tail -n 1 "$work/out")" 0 $status
 for s in serve inet daemon; do
     mkdir "$work/sets"
     for _ in {1..30}; do
-        # Images stand in the order of their first calls, which may differ. Who is slow is no leftover.
-        "$SYSREACH" replay --grace=2000 --program /bin/bash "$work/seeds/$s.scn" | sort >"$work/set"
+        # Images stand in the order of their first calls, which may differ.
+        "$SYSREACH" replay --program /bin/bash "$work/seeds/$s.scn" | sort >"$work/set"
         mv "$work/set" "$work/sets/$(md5sum <"$work/set" | cut -c1-12)"
     done
     sets=("$work"/sets/*)
